@@ -1,0 +1,213 @@
+"""What the services need from the world, as Protocols, and the table of jobs.
+
+Adapters live in booking.gateways and are plugged in by booking.bootstrap, nowhere else. ``World`` is the one object that a
+verb receives: ``verb(world, …)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class Clock(Protocol):
+    """Aware UTC time. The simulated clock of the demonstration moves on command and is refused in production."""
+
+    simulated: bool
+
+    def now(self) -> datetime: ...
+
+
+class Entropy(Protocol):
+    """Chance, in one place."""
+
+    def token_bytes(self, count: int) -> bytes: ...
+
+    def code(self, length: int, alphabet: str) -> str:
+        """``length`` characters drawn uniformly from ``alphabet``."""
+        ...
+
+    def uuid(self, now: datetime) -> UUID:
+        """A primary key, ordered by time (version 7)."""
+        ...
+
+
+class Keyring(Protocol):
+    """Secret keys by purpose: pepper, data, log_head, qr, certificate, form_token, session."""
+
+    def digest(self, kind: str, value: bytes) -> tuple[str, bytes]:
+        """(kid, HMAC-SHA256(pepper, kind ‖ 0x1f ‖ value)) under the newest pepper."""
+        ...
+
+    def digests(self, kind: str, value: bytes) -> Sequence[tuple[str, bytes]]:
+        """The same under every pepper that still counts, newest first."""
+        ...
+
+    def seal(self, table: str, column: str, row: UUID, plain: bytes) -> bytes:
+        """AES-GCM under the newest data key; table, row and column are authenticated."""
+        ...
+
+    def open(self, table: str, column: str, row: UUID, sealed: bytes) -> bytes:
+        """Raises ``booking.domain.errors.Unavailable('key_missing')`` when the key is gone or the text was moved."""
+        ...
+
+    def seal_form(self, purpose: str, plain: bytes, expires_at: datetime) -> str:
+        """A form field that only we can read, until ``expires_at``; URL-safe text."""
+        ...
+
+    def open_form(self, purpose: str, token: str, now: datetime) -> bytes:
+        """Raises ``booking.domain.errors.InvalidInput('form_expired' | 'form_altered')``."""
+        ...
+
+    def sign(self, purpose: str, message: bytes) -> tuple[str, bytes]:
+        """(kid, Ed25519 signature of 64 bytes) under the newest key of the purpose."""
+        ...
+
+    def verify(self, purpose: str, kid: str, message: bytes, signature: bytes) -> bool: ...
+
+    def public_keys(self) -> Sequence[Mapping[str, str]]:
+        """For /cles.json, for ever: kid, purpose, public key (base64), created, retired."""
+        ...
+
+
+class JobQueue(Protocol):
+    """RQ behind a name. Losing a job is allowed: a sweep exists for every stage."""
+
+    def enqueue(self, job: str, *ids: str) -> None:
+        """``job`` is a name of JOBS. Never raises when Redis is down: the sweep will find the work."""
+        ...
+
+
+class Limits(Protocol):
+    """Rate limits (GCRA) in one atomic round trip."""
+
+    def check(self, action: str, keys: Mapping[str, str], now: datetime) -> None:
+        """Counts one ``action`` against every key (name → value). Raises ``TooMany`` with an exact delay.
+
+        With Redis down the action's own fallback applies (config/antifraude.toml: ``open`` or ``closed``).
+        """
+        ...
+
+
+class WaitlistIndex(Protocol):
+    """Counts for pages, rebuilt from the database by ``booking waitlist rebuild``. Never read by a freeze."""
+
+    def replace(self, scope: str, members: Mapping[str, int]) -> None:
+        """``members``: demande id → cohort number (0 = not yet in a cohort)."""
+        ...
+
+    def put(self, scope: str, demande_id: str, cohort: int) -> None: ...
+
+    def remove(self, scope: str, demande_id: str) -> None: ...
+
+    def counts(self, scope: str) -> Mapping[int, int] | None:
+        """Cohort → number waiting; None when the index is unreachable (the caller falls back to the database)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as the gateway sends it. ``message_id`` is stable: a repeat has the same id and words."""
+
+    message_id: str
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class Mailer(Protocol):
+    def send(self, message: Message) -> None:
+        """Raises ``booking.domain.errors.Unavailable('mail_down')`` (try later) or ``InvalidInput('address_refused')``."""
+        ...
+
+
+class SmsSender(Protocol):
+    def send(self, message: Message) -> None:
+        """Same errors as :class:`Mailer`."""
+        ...
+
+
+class Renderer(Protocol):
+    """Templates → words, in the language kept with the demande."""
+
+    def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
+        """(subject, text) of templates/mail or templates/sms."""
+        ...
+
+    def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
+        """Tagged PDF/UA-1 of templates/pdf/<template>.typ; ``data`` is JSON-like."""
+        ...
+
+
+class Beacon(Protocol):
+    """The public random value that no one of us chooses."""
+
+    source: str
+    """``drand-quicknet`` or ``local`` (proves nothing; refused in production)."""
+
+    def round_for(self, at: datetime) -> int:
+        """First round published at or after ``at``."""
+        ...
+
+    def round_at(self, round_number: int) -> datetime: ...
+
+    def signature(self, round_number: int, now: datetime) -> bytes | None:
+        """The verified signature of that round, or None while it is not out (or not reachable: paste it)."""
+        ...
+
+    def verify(self, round_number: int, signature: bytes) -> bool: ...
+
+
+class HolidayCalendar(Protocol):
+    def is_holiday(self, zone: str, on: date) -> bool:
+        """``zone``: metropole, alsace-moselle, guadeloupe, …"""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a verb may touch. Built once a process by booking.bootstrap.build(settings)."""
+
+    demonstration: bool
+    public_url: str
+    sessions: Callable[[], AbstractContextManager[Session]]
+    """A write transaction: begins, commits on leaving, rolls back on an exception (booking.store.base)."""
+    clock: Clock
+    entropy: Entropy
+    keys: Keyring
+    jobs: JobQueue
+    limits: Limits
+    waitlist: WaitlistIndex
+    mail: Mailer
+    sms: SmsSender
+    render: Renderer
+    beacon: Beacon
+    holidays: HolidayCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row of the table of jobs."""
+
+    path: str
+    timeout_s: int
+    every_s: int | None
+    reason: str
+
+
+JOBS: dict[str, Job] = {
+    "deliver": Job("workers.jobs.deliver.run", 120, 15, "sends what the outbox holds, in batches"),
+    "sequence": Job("workers.jobs.sequence.run", 60, 10, "gives positions and hashes to log and journal rows"),
+    "plan": Job("workers.jobs.plan.run", 120, 3600, "openings → slots, and the batches that are due"),
+    "advance": Job("workers.jobs.advance.run", 600, None, "carries one batch to its next step"),
+    "expire": Job("workers.jobs.expire.run", 120, 60, "offers, codes, provisional filings and pauses that ended"),
+    "sweep": Job("workers.jobs.sweep.run", 120, 30, "finds what a lost job left undone, stage by stage"),
+}
