@@ -49,8 +49,8 @@ class SystemEntropy(_Source):
 class SeededEntropy(_Source):
     """The same bytes for the same seed, on every machine: tests and demonstration data only, never keys."""
 
-    def __init__(self, seed: str) -> None:
-        self._seed = hashlib.sha256(seed.encode()).digest()
+    def __init__(self, seed: str | int) -> None:
+        self._seed = hashlib.sha256(str(seed).encode()).digest()
         self._counter = 0
 
     def token_bytes(self, count: int) -> bytes:
