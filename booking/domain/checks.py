@@ -31,7 +31,7 @@ _MRZ_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def identifier_warnings(kind: IdentifierKind, typed: str) -> tuple[str, ...]:
-    """Codes of what looks wrong with a number; none when nothing does or nothing was typed. Never a reason to refuse."""
+    """Codes of what looks wrong with a number; none for a good or an empty one. Never a reason to refuse."""
     text = _compact(typed)
     if not text.strip("<"):
         return ()
@@ -87,7 +87,7 @@ def _document_number(text: str) -> tuple[str, ...]:
 
 
 def mrz_check_digit(field: str) -> str:
-    """Check digit of ICAO 9303: weights 7-3-1, A = 10 … Z = 35, “<” = 0, modulo 10. ``field``: 0-9, A-Z and “<” only."""
+    """Check digit of ICAO 9303: weights 7-3-1, A = 10 … Z = 35, “<” = 0, modulo 10. ``field``: 0-9, A-Z, “<”."""
     values = (0 if char == "<" else _MRZ_ALPHABET.index(char) for char in field)
     return str(sum(value * _ICAO_WEIGHTS[i % 3] for i, value in enumerate(values)) % 10)
 
@@ -118,7 +118,7 @@ _MRZ_FIELDS: dict[tuple[int, int], dict[str, tuple[_Pieces, int]]] = {
 
 
 def mrz_warnings(typed: str) -> tuple[str, ...]:
-    """Codes for a machine-readable zone (TD1, TD2, TD3; line breaks free): ``mrz_shape``, or one per wrong check digit."""
+    """Codes for a machine-readable zone (TD1, TD2, TD3; line breaks free): ``mrz_shape``, or the wrong check digits."""
     text = re.sub(r"\s", "", unicodedata.normalize("NFKC", typed).upper())
     fields = next((f for (lines, width), f in _MRZ_FIELDS.items() if lines * width == len(text)), None)
     if fields is None or not re.fullmatch(r"[0-9A-Z<]+", text):
