@@ -114,24 +114,26 @@ class WaitlistIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as the gateway sends it. ``message_id`` is stable: a repeat has the same id and words."""
+    """One message as the gateway sends it. ``message_id`` is stable: a repeat has the same id and words. ``lang`` is the
+    language of the words: the mail gateway makes an HTML form of the same text and says it there."""
 
     message_id: str
     to: str
     subject: str
     text: str
-    html: str | None = None
+    lang: str = "fr"
 
 
 class Mailer(Protocol):
     def send(self, message: Message) -> None:
-        """Raises ``booking.domain.errors.Unavailable('mail_down')`` (try later) or ``InvalidInput('address_refused')``."""
+        """Raises ``booking.domain.errors.Unavailable('mail_down')`` (the server: try later),
+        ``Unavailable('mail_deferred')`` (this message: try later) or ``InvalidInput('address_refused')`` (never)."""
         ...
 
 
 class SmsSender(Protocol):
     def send(self, message: Message) -> None:
-        """Same errors as :class:`Mailer`."""
+        """Same errors as :class:`Mailer`, with ``sms_down`` and ``sms_deferred``."""
         ...
 
 
@@ -139,11 +141,19 @@ class Renderer(Protocol):
     """Templates → words, in the language kept with the demande."""
 
     def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
-        """(subject, text) of templates/mail or templates/sms."""
+        """(subject, text) of ``mail/<name>`` or ``sms/<name>`` (no subject). ``params``: JSON; ``…_at`` and ``…_on`` are ISO."""
         ...
 
     def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
-        """Tagged PDF/UA-1 of templates/pdf/<template>.typ; ``data`` is JSON-like."""
+        """Tagged PDF/UA-1 of templates/pdf/<template>.typ; ``data`` is JSON-like and says its ``lang``."""
+        ...
+
+    def calendar(self, event: Mapping[str, Any]) -> bytes:
+        """An iCalendar file: uid, sequence, stamp_at, start_at, length_min, zone, site, address, reference, lang, cancelled."""
+        ...
+
+    def qr(self, text: str) -> str:
+        """An SVG picture of ``text``, without size: the page gives it one."""
         ...
 
 
@@ -180,6 +190,8 @@ class World:
     public_url: str
     sessions: Callable[[], AbstractContextManager[Session]]
     """A write transaction: begins, commits on leaving, rolls back on an exception (booking.store.base)."""
+    reading: Callable[[], AbstractContextManager[Session]]
+    """One snapshot for reading; takes no write lock."""
     clock: Clock
     entropy: Entropy
     keys: Keyring

@@ -1,0 +1,43 @@
+"""Jobs through RQ. JSON only: a pickle in Redis would be code execution for whoever can write there."""
+
+from __future__ import annotations
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from booking.ports import JOBS
+
+QUEUE = "tour"
+RESULT_TTL_S = 60
+FAILURE_TTL_S = 7 * 24 * 3600
+
+log = structlog.get_logger(__name__)
+
+
+def queue(redis: Redis) -> Queue:
+    """The one RQ queue of the house."""
+    return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+class RqJobs:
+    """booking.ports.JobQueue on RQ. A job that cannot be enqueued is left to the sweep."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._queue = queue(redis)
+
+    def enqueue(self, job: str, *ids: str) -> None:
+        row = JOBS[job]
+        try:
+            self._queue.enqueue(
+                row.path,
+                *ids,
+                job_timeout=row.timeout_s,
+                result_ttl=RESULT_TTL_S,
+                failure_ttl=FAILURE_TTL_S,
+                description=job,
+            )
+        except RedisError as error:
+            log.warning("job_not_enqueued", job=job, error=type(error).__name__)

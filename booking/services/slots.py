@@ -1,0 +1,121 @@
+"""Capacity: openings become slots, closed ones are taken away, and due draws become planned batches.
+
+Nothing here lets anybody choose a slot for a person.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from booking.domain import slots as rules
+from booking.domain.slots import PlannedSlot, SlotKey, SlotState
+from booking.domain.territory import Territory
+from booking.ports import World
+from booking.services import configuration, convocation
+from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import draw as batches
+from booking.store import slots as rows
+from booking.store.draw import Batch, BatchState
+from booking.store.slots import Slot
+
+HORIZON_DAYS = 56
+"""Slots are known eight weeks ahead …"""
+REACH_DAYS = 28
+"""… and enter a draw from four weeks ahead: nobody is convened for a day too far away to keep."""
+DRAWS_AHEAD_DAYS = 8
+
+
+def plan(world: World) -> None:
+    """Bring the stored slots and planned batches of every territory up to the rules in force; idempotent."""
+    with world.reading() as session:
+        codes = list(configuration.current(session, world.clock.now()).territories)
+    for code in codes:
+        with transaction(world) as tx:
+            in_force = configuration.current(tx.session, tx.now)
+            _plan_territory(tx, in_force, in_force.territory(code))
+
+
+def _plan_territory(tx: Transaction, in_force: configuration.Rules, territory: Territory) -> None:
+    today = tx.now.astimezone(territory.zone).date()
+    until_on = today + timedelta(days=HORIZON_DAYS)
+    number = int(in_force.versions[f"territoire/{territory.code}"]["number"])
+    stored = rows.between(tx.session, territory.code, today, until_on)
+    planned = rules.generate(territory, in_force.catalogue, today, until_on, tx.world.holidays)
+    to_add, to_close = rules.diff({key: slot.state for key, slot in stored.items()}, planned)
+    for wanted in to_add:
+        if wanted.start_at > tx.now:
+            _add(tx, wanted, stored, number)
+    for key in to_close:
+        close(tx, stored[key], "closure")
+    _bring_within_reach(tx, territory, today, stored)
+    _plan_batches(tx, in_force, territory, today)
+
+
+def _add(tx: Transaction, wanted: PlannedSlot, stored: dict[SlotKey, Slot], number: int) -> None:
+    if wanted.key in stored:  # a closure was taken back
+        convocation.move(stored[wanted.key], SlotState.PLANNED)
+        return
+    slot = Slot(
+        id=tx.new_id(),
+        territory=wanted.territory,
+        family=wanted.family,
+        site=wanted.site,
+        guichet=wanted.guichet,
+        on_date=wanted.on_date,
+        half=wanted.half,
+        start=wanted.start,
+        start_at=wanted.start_at,
+        length_min=wanted.length_min,
+        urgent=wanted.urgent,
+        state=SlotState.PLANNED,
+        published_in_id=None,
+        freed_at=None,
+        config_number=number,
+    )
+    tx.session.add(slot)
+    stored[wanted.key] = slot
+
+
+def _bring_within_reach(tx: Transaction, territory: Territory, today: date, stored: dict[SlotKey, Slot]) -> None:
+    reach_on = today + timedelta(days=REACH_DAYS)
+    for slot in stored.values():
+        if slot.state is SlotState.PLANNED and slot.on_date <= reach_on:
+            convocation.move(slot, SlotState.URGENT if slot.urgent else SlotState.OPEN)
+        if slot.state is SlotState.URGENT and today >= rules.urgent_release_on(
+            territory, slot.on_date, tx.world.holidays
+        ):
+            convocation.move(slot, SlotState.OPEN)
+    for slot in rows.over(tx.session, tx.now, frozenset({SlotState.OPEN, SlotState.URGENT})):
+        convocation.move(slot, SlotState.LOST)
+
+
+def _plan_batches(tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date) -> None:
+    known = batches.planned_keys(tx.session, territory.code, tx.now - timedelta(days=2))
+    families = [family for family in in_force.catalogue.families.values() if territory.sites_of(family.code)]
+    until_on = today + timedelta(days=DRAWS_AHEAD_DAYS)
+    for family in families:
+        for draw in rules.draw_dates(family, territory, today, until_on, tx.world.holidays):
+            if draw.freeze_at > tx.now and (family.code, draw.kind, draw.freeze_at) not in known:
+                plan_batch(tx, territory.code, family.code, draw)
+
+
+def plan_batch(tx: Transaction, territory: str, family: str, draw: rules.PlannedDraw) -> Batch:
+    """One planned batch; its list is frozen at ``draw.freeze_at``."""
+    batch = Batch(
+        id=tx.new_id(),
+        territory=territory,
+        family=family,
+        kind=draw.kind,
+        state=BatchState.PLANNED,
+        planned_at=draw.freeze_at,
+        draw_at=draw.draw_at,
+    )
+    tx.session.add(batch)
+    return batch
+
+
+def close(tx: Transaction, slot: Slot, reason: str) -> None:
+    """Take a slot away. Whoever held it keeps their place with priority 0 and is told (services.convocation)."""
+    convocation.cancel_by_administration(tx, slot, reason)
+    convocation.move(slot, SlotState.CLOSED)
+    tx.note(SYSTEM, "slot_closed", f"slot:{slot.id}", slot.territory, reason=reason)

@@ -1,0 +1,123 @@
+"""One verb, one transaction. Nothing leaves for the network inside it: messages go through the outbox, jobs after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from booking.domain.accounts import Actor
+from booking.ports import World
+from booking.store.journal import JournalRow
+from booking.store.outbox import OutboxMessage
+
+USAGER = "usager"
+SYSTEM = "system"
+
+
+def label_of(actor: Actor | str) -> str:
+    """What the journal keeps of who acted."""
+    return actor if isinstance(actor, str) else actor.label
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What a verb works with: the session, one instant for all that it writes, and what leaves afterwards."""
+
+    world: World
+    session: Session
+    now: datetime
+    _jobs: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    _index: list[tuple[str, str, int | None]] = field(default_factory=list)
+
+    def new_id(self) -> UUID:
+        return self.world.entropy.uuid(self.now)
+
+    def note(
+        self, actor: Actor | str, verb: str, subject: str, territory: str | None = None, **details: Any
+    ) -> None:
+        """One row of the journal. ``details``: codes, references, counts; never personal data."""
+        self.session.add(
+            JournalRow(
+                id=self.new_id(),
+                at=self.now,
+                actor=label_of(actor),
+                verb=verb,
+                subject=subject,
+                territory=territory,
+                details=details,
+                position=None,
+                hash=None,
+            )
+        )
+
+    def post(
+        self,
+        dedup_key: str,
+        channel: str,
+        template: str,
+        lang: str,
+        to: str,
+        params: Mapping[str, Any],
+        demande_id: UUID | None = None,
+        not_before_at: datetime | None = None,
+    ) -> None:
+        """Put one message into the outbox; a second call with the same ``dedup_key`` does nothing."""
+        if self.session.scalar(select(OutboxMessage.id).where(OutboxMessage.dedup_key == dedup_key)):
+            return
+        row_id = self.new_id()
+        plain = json.dumps({"to": to, "params": dict(params)}, ensure_ascii=False).encode()
+        self.session.add(
+            OutboxMessage(
+                id=row_id,
+                dedup_key=dedup_key,
+                channel=channel,
+                demande_id=demande_id,
+                template=template,
+                lang=lang,
+                sealed=self.world.keys.seal("outbox", "sealed", row_id, plain),
+                created_at=self.now,
+                not_before_at=not_before_at or self.now,
+            )
+        )
+        self.after("deliver")
+
+    def after(self, job: str, *ids: str) -> None:
+        """Enqueue ``job`` once the commit is done."""
+        if (job, ids) not in self._jobs:
+            self._jobs.append((job, ids))
+
+    def waiting(self, scope: str, demande_id: UUID, cohort: int | None) -> None:
+        """Tell the waiting-list index after the commit; ``cohort`` None takes the demande out."""
+        self._index.append((scope, str(demande_id), cohort))
+
+    def leave(self) -> None:
+        """What happens after the commit; losing any of it is mended by a sweep or a rebuild."""
+        for scope, demande_id, cohort in self._index:
+            if cohort is None:
+                self.world.waitlist.remove(scope, demande_id)
+            else:
+                self.world.waitlist.put(scope, demande_id, cohort)
+        for job, ids in self._jobs:
+            self.world.jobs.enqueue(job, *ids)
+
+
+@contextmanager
+def transaction(world: World) -> Iterator[Transaction]:
+    """A write transaction; what was asked with ``after`` and ``waiting`` happens only if it was committed."""
+    with world.sessions() as session:
+        opened = Transaction(world, session, world.clock.now())
+        yield opened
+    opened.leave()
+
+
+def scope_of(territory: str, family: str) -> str:
+    """The name of a draw's scope."""
+    return f"{territory}/{family}"

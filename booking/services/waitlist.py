@@ -1,0 +1,82 @@
+"""The waiting list as pages show it: counts, an honest estimate, an interval of place. Never an input of a freeze."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from booking.domain import waitlist as rules
+from booking.domain.waitlist import Estimate, PlaceInterval
+from booking.ports import World
+from booking.services.transaction import scope_of
+from booking.store import convocation as convocations
+from booking.store import demande as demandes
+from booking.store import draw as batches
+from booking.store.demande import Demande
+
+RECENT_DAYS = 84
+RECENT_WAITS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of a wait: recent waits, where the next draw can put the person, and when it is."""
+
+    estimate: Estimate | None
+    place: PlaceInterval | None
+    next_draw_at: datetime | None
+
+
+def outlook(world: World, session: Session, territory: str, family: str, cohort: int | None) -> Outlook:
+    """The outlook of a scope, for a member of ``cohort`` (None: in no cohort yet, so no interval)."""
+    now = world.clock.now()
+    waits = convocations.recent_waits_days(session, territory, family, now - timedelta(days=RECENT_DAYS), RECENT_WAITS)
+    batch = batches.next_planned(session, territory, family, now)
+    counts = waiting(world, session, territory, family)
+    return Outlook(
+        estimate=rules.estimate(waits),
+        place=None if cohort is None else rules.place_interval(cohort, _cohorts_only(counts)),
+        next_draw_at=batch.draw_at if batch else None,
+    )
+
+
+def waiting(world: World, session: Session, territory: str, family: str) -> Mapping[int, int]:
+    """Cohort → number waiting (0: in no cohort yet), from the index, else from the database."""
+    counts = world.waitlist.counts(scope_of(territory, family))
+    if counts is None:
+        counts = demandes.cohort_counts(session, territory, family)
+    return counts
+
+
+def _cohorts_only(counts: Mapping[int, int]) -> dict[int, int]:
+    return {cohort: count for cohort, count in counts.items() if cohort}
+
+
+def at_risk(demande: Demande, expected: Estimate | None, now: datetime) -> bool:
+    """Whether the wait threatens the legal deadline of a demande."""
+    return rules.at_risk(demande.filed_at.date(), now.date(), demande.deadline_on, expected)
+
+
+def rebuild(world: World) -> dict[str, int]:
+    """Write the whole index again from the database; scope → number waiting. Raises RedisError when it is down."""
+    written = {}
+    with world.reading() as session:
+        for territory, family in demandes.scopes(session):
+            members = demandes.waiting_cohorts(session, territory, family)
+            world.waitlist.replace(scope_of(territory, family), {str(key): cohort for key, cohort in members.items()})
+            written[scope_of(territory, family)] = len(members)
+    return written
+
+
+def mend(world: World) -> None:
+    """Rebuild the index when a part of it is missing: Redis was emptied, or lost a write."""
+    with world.reading() as session:
+        broken = any(
+            world.waitlist.counts(scope_of(*scope)) != demandes.cohort_counts(session, *scope)
+            for scope in demandes.scopes(session)
+        )
+    if broken:
+        rebuild(world)

@@ -1,0 +1,168 @@
+"""What all tables share: the declarative base, the column types, the engine, and the one kind of transaction.
+
+SQLite and PostgreSQL behave alike for us: a write transaction takes its lock when it begins (``BEGIN IMMEDIATE``; on
+PostgreSQL ``READ COMMITTED`` plus the partial unique indexes and row locks), times are aware UTC, enumerations are text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    Uuid,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session, sessionmaker
+
+from booking.domain.errors import Unavailable
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python on both databases; a naive value is a programming error."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Coded(TypeDecorator[Any]):
+    """A StrEnum kept as its text, so that a migration never has to alter a database type."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else self.kind(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else self.kind(value)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        UUID: Uuid(),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+def live_index(name: str, *columns: InstrumentedAttribute[Any] | str, where: str) -> Index:
+    """A partial unique index, alike on both databases: at most one live row."""
+    return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def quoted(states: frozenset[Any]) -> str:
+    """States as an SQL list, in a fixed order."""
+    return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+def make_engine(url: str) -> Engine:
+    """An engine that opens nothing yet. ``url``: sqlite:///path or postgresql://…; other schemes raise ValueError."""
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if url.startswith("postgresql+psycopg://"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    if not url.startswith("sqlite:///"):
+        raise ValueError("database_url must start with sqlite:/// or postgresql://")
+    engine = create_engine(url)
+    _prepare_sqlite(engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_TIMEOUT_MS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # The lock is taken when a write transaction begins: two of them never meet half-way and fail.
+        mode = "DEFERRED" if connection.get_execution_options().get("reading") else "IMMEDIATE"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+Sessions = Callable[[], AbstractContextManager[Session]]
+
+
+def write_sessions(engine: Engine) -> Sessions:
+    """Transactions that commit on leaving and roll back on an exception.
+
+    A database that stays locked or unreachable raises ``Unavailable('database_down')``: nothing was stored.
+    """
+    return _sessions(engine)
+
+
+def read_sessions(engine: Engine) -> Sessions:
+    """The same for reading: takes no write lock, never commits a change, sees one snapshot."""
+    options: dict[str, Any] = {"reading": True}
+    if engine.dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return _sessions(engine.execution_options(**options))
+
+
+def _sessions(engine: Engine) -> Sessions:
+    factory = sessionmaker(engine, expire_on_commit=False)
+
+    @contextmanager
+    def session() -> Iterator[Session]:
+        try:
+            with factory() as opened, opened.begin():
+                yield opened
+        except OperationalError as error:
+            raise Unavailable("database_down") from error
+
+    return session
+
+
+def is_duplicate(error: IntegrityError, index: str) -> bool:
+    """True when ``error`` comes from the unique index called ``index`` (SQLite names columns, not the index)."""
+    return index in str(error.orig) or "UNIQUE" in str(error.orig)

@@ -1,0 +1,127 @@
+"""A slot held by a demande: from the offer to the visit. One row is one holding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from booking.domain.convocation import ConvocationState
+from booking.store.base import Base, Coded, live_index, quoted
+from booking.store.demande import Demande
+from booking.store.slots import Slot
+
+LIVE_HOLDING = frozenset({ConvocationState.OFFERED, ConvocationState.CONFIRMED})
+APPOINTMENTS = frozenset({ConvocationState.CONFIRMED, ConvocationState.SERVED, ConvocationState.ABSENT})
+SLOT_TAKEN = LIVE_HOLDING | {ConvocationState.SERVED, ConvocationState.ABSENT}
+
+
+class Convocation(Base):
+    """``offered`` until answered, ``confirmed`` is the appointment; the other states are ends."""
+
+    __tablename__ = "convocation"
+    __table_args__ = (
+        live_index("uq_convocation_live_demande", "demande_id", where=f"state IN ({quoted(LIVE_HOLDING)})"),
+        live_index("uq_convocation_live_slot", "slot_id", where=f"state IN ({quoted(SLOT_TAKEN)})"),
+        UniqueConstraint("reference"),
+        Index("ix_convocation_expiry", "state", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(String(16))
+    demande_id: Mapped[UUID] = mapped_column(ForeignKey("demande.id"), index=True)
+    slot_id: Mapped[UUID] = mapped_column(ForeignKey("slot.id"), index=True)
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))
+    """None: assigned by the system outside a draw (urgent, standby)."""
+    state: Mapped[ConvocationState] = mapped_column(Coded(ConvocationState))
+    firm: Mapped[bool]
+    offered_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[str | None] = mapped_column(String(24))
+    """page, code, phone, counter, referent, standing, system."""
+    arrived_at: Mapped[datetime | None]
+    document_seen: Mapped[str | None] = mapped_column(String(32))
+    document_matches: Mapped[bool | None]
+    called_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(32))
+    outcome_reason: Mapped[str | None] = mapped_column(String(48))
+    ended_at: Mapped[datetime | None]
+
+
+class Refusal(Base):
+    """One contact of several said no; only unanimous refusal or silence counts (allocation.md 2)."""
+
+    __tablename__ = "refusal"
+
+    convocation_id: Mapped[UUID] = mapped_column(ForeignKey("convocation.id"), primary_key=True)
+    demande_id: Mapped[UUID] = mapped_column(ForeignKey("demande.id"), primary_key=True)
+    said_at: Mapped[datetime]
+
+
+def by_id(session: Session, convocation_id: UUID, *, lock: bool = False) -> Convocation | None:
+    return session.get(Convocation, convocation_id, with_for_update=lock)
+
+
+def by_reference(session: Session, reference: str) -> Convocation | None:
+    return session.scalar(select(Convocation).where(Convocation.reference == reference))
+
+
+def live_of(session: Session, demande_id: UUID, *, lock: bool = False) -> Convocation | None:
+    """The offer or appointment that a demande holds now."""
+    statement = select(Convocation).where(Convocation.demande_id == demande_id, Convocation.state.in_(LIVE_HOLDING))
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def of_demande(session: Session, demande_id: UUID) -> Sequence[Convocation]:
+    """Every holding of a demande, oldest first."""
+    return session.scalars(
+        select(Convocation).where(Convocation.demande_id == demande_id).order_by(Convocation.offered_at)
+    ).all()
+
+
+def expired(session: Session, now: datetime, limit: int) -> Sequence[Convocation]:
+    """Offers whose time to answer is over."""
+    return session.scalars(
+        select(Convocation)
+        .where(Convocation.state == ConvocationState.OFFERED, Convocation.expires_at <= now)
+        .order_by(Convocation.expires_at)
+        .limit(limit)
+    ).all()
+
+
+def day_list(session: Session, territory: str, site: str, on: date) -> Sequence[tuple[Convocation, Slot]]:
+    """Appointments of one site and day, in the order start, guichet."""
+    rows = session.execute(
+        select(Convocation, Slot)
+        .join(Slot, Slot.id == Convocation.slot_id)
+        .where(
+            Slot.territory == territory,
+            Slot.site == site,
+            Slot.on_date == on,
+            Convocation.state.in_(SLOT_TAKEN - {ConvocationState.OFFERED}),
+        )
+        .order_by(Slot.start_at, Slot.guichet)
+    ).all()
+    return [(convocation, slot) for convocation, slot in rows]
+
+
+def recent_waits_days(session: Session, territory: str, family: str, since_at: datetime, limit: int) -> list[int]:
+    """Days from filing to appointment of those whose appointment was confirmed since ``since_at``, newest first."""
+    rows = session.execute(
+        select(Demande.filed_at, Slot.start_at)
+        .join(Convocation, Convocation.demande_id == Demande.id)
+        .join(Slot, Slot.id == Convocation.slot_id)
+        .where(
+            Demande.territory == territory,
+            Demande.family == family,
+            Convocation.state.in_(APPOINTMENTS),
+            Convocation.offered_at >= since_at,
+        )
+        .order_by(Convocation.offered_at.desc())
+        .limit(limit)
+    )
+    return [(start_at - filed_at).days for filed_at, start_at in rows]

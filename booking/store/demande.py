@@ -1,0 +1,240 @@
+"""Persons, their keys, and demandes with their contacts, availabilities and one-time codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
+from booking.store.base import Base, Coded, live_index, quoted
+
+_DRAWABLE = LIVE_STATES - {DemandeState.PROVISIONAL}
+
+
+class Person(Base):
+    """Somebody, known only through keyed digests; what they are called is sealed in their demandes."""
+
+    __tablename__ = "person"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class PersonKey(Base):
+    """One keyed digest of a person. ``joins``: two entries with this digest are the same person (allocation.md 2)."""
+
+    __tablename__ = "person_key"
+    __table_args__ = (
+        Index("ix_person_key_digest", "digest"),
+        live_index("uq_person_key_joining", "kind", "kid", "digest", where="joins"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    kid: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[bytes]
+    joins: Mapped[bool]
+
+
+class Demande(Base):
+    """One need. ``attached_to_id`` is set while another, older entry of the same person stands for both."""
+
+    __tablename__ = "demande"
+    __table_args__ = (
+        live_index(
+            "uq_demande_live_person_family",
+            "person_id",
+            "family",
+            where=f"state IN ({quoted(_DRAWABLE)}) AND attached_to_id IS NULL",
+        ),
+        UniqueConstraint("idempotency_key"),
+        UniqueConstraint("reference"),
+        UniqueConstraint("link_hash"),
+        Index("ix_demande_scope_state", "territory", "family", "state"),
+        Index("ix_demande_structure", "structure"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(String(16))
+    """Short, random, readable aloud; never the primary key."""
+    code_digest: Mapped[bytes]
+    """HMAC of the code that opens the status page together with the reference."""
+    link_hash: Mapped[bytes]
+    """SHA-256 of the 256-bit link of the status page."""
+    secrets_number: Mapped[int] = mapped_column(default=0)
+    """Which link and code are in force: both are derived from the key ring, the row and this number."""
+    revoked_at: Mapped[datetime | None]
+    """Somebody with a stronger proof took over: link and code are dead, the contact is written to no more."""
+    idempotency_key: Mapped[str] = mapped_column(String(64))
+    """One form shown = one demande, whatever is clicked twice."""
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """None while provisional: an unproven filing touches nobody."""
+    attached_to_id: Mapped[UUID | None] = mapped_column(ForeignKey("demande.id"), index=True)
+    territory: Mapped[str] = mapped_column(String(32))
+    family: Mapped[str] = mapped_column(String(32))
+    motif: Mapped[str] = mapped_column(String(48))
+    state: Mapped[DemandeState] = mapped_column(Coded(DemandeState))
+    channel: Mapped[Channel] = mapped_column(Coded(Channel))
+    proof: Mapped[Proof] = mapped_column(Coded(Proof))
+    structure: Mapped[str | None] = mapped_column(String(48))
+    """Code of the France Services (or other) structure that filed it."""
+    filed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"))
+    lang: Mapped[str] = mapped_column(String(8))
+    identity_sealed: Mapped[bytes]
+    """JSON of booking.domain.identity.Identity."""
+    contact_sealed: Mapped[bytes]
+    """JSON {email, phone, postal}."""
+    contact_digest: Mapped[bytes | None] = mapped_column(index=True)
+    """HMAC of the canonical contact: counts live demandes on one contact."""
+    details_sealed: Mapped[bytes]
+    """JSON: dates and numbers that the motif asks, needs for the welcome, household declaration."""
+    availability: Mapped[dict[str, Any]]
+    """{"patterns": [[site, weekday, half]…], "excluded": [iso date…], "short_notice": bool}."""
+    firm: Mapped[bool] = mapped_column(default=False)
+    """Standing acceptance (“rendez-vous ferme”)."""
+    news: Mapped[bool] = mapped_column(default=True)
+    """“Votre demande est toujours là” after each draw; can be switched off."""
+    useful_on: Mapped[date]
+    deadline_on: Mapped[date | None]
+    priority: Mapped[int] = mapped_column(default=1)
+    cohort: Mapped[int | None]
+    refusals: Mapped[int] = mapped_column(default=0)
+    silences: Mapped[int] = mapped_column(default=0)
+    pause_reason: Mapped[str | None] = mapped_column(String(32))
+    filed_at: Mapped[datetime]
+    admitted_at: Mapped[datetime | None]
+    paused_at: Mapped[datetime | None]
+    last_sign_at: Mapped[datetime]
+    """Last sign of life of the person."""
+    asked_at: Mapped[datetime | None]
+    """When “still needed?” was last asked."""
+    still_needed_asked_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class ContactCode(Base):
+    """A one-time code sent to the contact of a demande: hashed, single use, few attempts."""
+
+    __tablename__ = "contact_code"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    demande_id: Mapped[UUID] = mapped_column(ForeignKey("demande.id"), index=True)
+    digest: Mapped[bytes]
+    sent_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    used_at: Mapped[datetime | None]
+
+
+def by_id(session: Session, demande_id: UUID, *, lock: bool = False) -> Demande | None:
+    """One demande; ``lock`` keeps others from changing it until the transaction ends."""
+    return session.get(Demande, demande_id, with_for_update=lock)
+
+
+def by_reference(session: Session, reference: str) -> Demande | None:
+    return session.scalar(select(Demande).where(Demande.reference == reference))
+
+
+def by_link(session: Session, link_hash: bytes) -> Demande | None:
+    return session.scalar(select(Demande).where(Demande.link_hash == link_hash))
+
+
+def by_idempotency_key(session: Session, key: str) -> Demande | None:
+    return session.scalar(select(Demande).where(Demande.idempotency_key == key))
+
+
+def person_with(session: Session, kind: str, digests: Iterable[tuple[str, bytes]]) -> UUID | None:
+    """The person that already has one of these joining digests (kid, digest) of ``kind``."""
+    pairs = list(digests)
+    return session.scalar(
+        select(PersonKey.person_id).where(
+            PersonKey.kind == kind,
+            PersonKey.joins,
+            PersonKey.digest.in_([digest for _, digest in pairs]),
+        )
+    )
+
+
+def live_of_person(session: Session, person_id: UUID, family: str, *, lock: bool = False) -> Demande | None:
+    """The one live demande that stands for a person in a family, over all territories."""
+    statement = select(Demande).where(
+        Demande.person_id == person_id,
+        Demande.family == family,
+        Demande.state.in_(_DRAWABLE),
+        Demande.attached_to_id.is_(None),
+    )
+    return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def attached_entries(session: Session, demande_id: UUID) -> Sequence[Demande]:
+    """Live entries attached to a demande, oldest first."""
+    return session.scalars(
+        select(Demande)
+        .where(Demande.attached_to_id == demande_id, Demande.state.in_(_DRAWABLE))
+        .order_by(Demande.filed_at, Demande.id)
+    ).all()
+
+
+def live_on_contact(session: Session, contact_digest: bytes) -> int:
+    """How many live demandes use this contact."""
+    return session.scalars(
+        select(func.count()).where(Demande.contact_digest == contact_digest, Demande.state.in_(LIVE_STATES))
+    ).one()
+
+
+def in_scope(session: Session, territory: str, family: str) -> Sequence[Demande]:
+    """Every demande of a scope with a live leaf, attached ones included: what a freeze lists."""
+    return session.scalars(
+        select(Demande).where(
+            Demande.territory == territory,
+            Demande.family == family,
+            Demande.state.in_(_DRAWABLE | {DemandeState.ABSENT, DemandeState.CANCELLED}),
+        )
+    ).all()
+
+
+def waiting_cohorts(session: Session, territory: str, family: str) -> dict[UUID, int]:
+    """Demande → cohort (0: none yet) of everybody who waits in a scope and stands for themselves."""
+    rows = session.execute(
+        select(Demande.id, Demande.cohort).where(
+            Demande.territory == territory,
+            Demande.family == family,
+            Demande.state == DemandeState.WAITING,
+            Demande.attached_to_id.is_(None),
+        )
+    )
+    return {demande_id: cohort or 0 for demande_id, cohort in rows}
+
+
+def cohort_counts(session: Session, territory: str, family: str) -> dict[int, int]:
+    """Cohort (0: none yet) → how many wait in it; what the waiting-list index must say."""
+    rows = session.execute(
+        select(func.coalesce(Demande.cohort, 0), func.count())
+        .where(
+            Demande.territory == territory,
+            Demande.family == family,
+            Demande.state == DemandeState.WAITING,
+            Demande.attached_to_id.is_(None),
+        )
+        .group_by(func.coalesce(Demande.cohort, 0))
+    )
+    return {cohort: count for cohort, count in rows}
+
+
+def scopes(session: Session) -> list[tuple[str, str]]:
+    """Every (territory, family) that has a demande, sorted."""
+    rows = session.execute(select(Demande.territory, Demande.family).distinct())
+    return sorted((territory, family) for territory, family in rows)
+
+
+def latest_code(session: Session, demande_id: UUID, *, lock: bool = False) -> ContactCode | None:
+    statement = (
+        select(ContactCode).where(ContactCode.demande_id == demande_id).order_by(ContactCode.sent_at.desc()).limit(1)
+    )
+    return session.scalar(statement.with_for_update() if lock else statement)

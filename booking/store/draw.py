@@ -1,0 +1,175 @@
+"""Batches: what was frozen, promised, drawn and published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
+
+from booking.domain.slots import DrawKind
+from booking.store.base import Base, Coded, live_index, quoted
+
+
+class BatchState(StrEnum):
+    """One step after the other, each an idempotent job (allocation.md 6)."""
+
+    PLANNED = "planned"
+    FROZEN = "frozen"
+    COMMITTED = "committed"
+    DRAWN = "drawn"
+    PUBLISHED = "published"
+    OFFERED = "offered"
+    VOIDED = "voided"
+
+
+OPEN_BATCH = frozenset(
+    {BatchState.FROZEN, BatchState.COMMITTED, BatchState.DRAWN, BatchState.PUBLISHED}
+)
+
+
+class Batch(Base):
+    """One draw of one scope (territory, family). ``number`` has no gaps inside a scope, in the order of commitments."""
+
+    __tablename__ = "batch"
+    __table_args__ = (
+        live_index("uq_batch_open_scope", "territory", "family", where=f"state IN ({quoted(OPEN_BATCH)})"),
+        UniqueConstraint("territory", "family", "number"),
+        UniqueConstraint("territory", "family", "kind", "planned_at"),
+        Index("ix_batch_due", "state", "planned_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    territory: Mapped[str] = mapped_column(String(32))
+    family: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[DrawKind] = mapped_column(Coded(DrawKind))
+    state: Mapped[BatchState] = mapped_column(Coded(BatchState))
+    planned_at: Mapped[datetime]
+    """When the list is frozen."""
+    draw_at: Mapped[datetime]
+    """The beacon's round is the first at or after this time."""
+    number: Mapped[int | None]
+    main_number: Mapped[int | None]
+    """Counts main draws of the scope only: the number of a cohort."""
+    frozen_at: Mapped[datetime | None]
+    root: Mapped[bytes | None]
+    commitment: Mapped[bytes | None]
+    previous_hash: Mapped[bytes | None]
+    rules: Mapped[dict[str, Any] | None]
+    """Versions of the configuration that this batch keeps, whatever changes afterwards."""
+    beacon_source: Mapped[str | None] = mapped_column(String(24))
+    beacon_round: Mapped[int | None]
+    beacon_signature: Mapped[bytes | None]
+    evidence: Mapped[list[Any] | None]
+    """Outside evidence of the commitment's date: [{kind, at, data}]."""
+    drawn_at: Mapped[datetime | None]
+    public_bundle: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
+    full_bundle_sealed: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
+    bundle_hash: Mapped[bytes | None]
+    bundle_kid: Mapped[str | None] = mapped_column(String(32))
+    bundle_signature: Mapped[bytes | None]
+    published_at: Mapped[datetime | None]
+    offered_at: Mapped[datetime | None]
+    voided_reason: Mapped[str | None] = mapped_column(String(48))
+
+
+class BatchLine(Base):
+    """One leaf as it was frozen, and what the draw did with it."""
+
+    __tablename__ = "batch_line"
+    __table_args__ = (UniqueConstraint("batch_id", "leaf"), Index("ix_batch_line_demande", "demande_id"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("batch.id"))
+    demande_id: Mapped[UUID] = mapped_column(ForeignKey("demande.id"))
+    leaf: Mapped[bytes]
+    code: Mapped[str] = mapped_column(String(1))
+    priority: Mapped[int]
+    cohort: Mapped[int]
+    classes: Mapped[list[Any]]
+    attached: Mapped[list[Any]]
+    """Hex of the attached leaves."""
+    salt: Mapped[bytes]
+    rank: Mapped[int | None]
+    placed_slot_id: Mapped[UUID | None] = mapped_column(ForeignKey("slot.id"))
+
+
+class BatchSlot(Base):
+    """One slot that a batch froze."""
+
+    __tablename__ = "batch_slot"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("batch.id"), primary_key=True)
+    slot_id: Mapped[UUID] = mapped_column(ForeignKey("slot.id"), primary_key=True)
+    class_key: Mapped[str] = mapped_column(String(96))
+
+
+def open_batch(session: Session, territory: str, family: str) -> Batch | None:
+    """The one batch of a scope that is under way."""
+    return session.scalar(
+        select(Batch).where(Batch.territory == territory, Batch.family == family, Batch.state.in_(OPEN_BATCH))
+    )
+
+
+def last_committed(session: Session, territory: str, family: str) -> Batch | None:
+    """The newest batch of a scope that has a number."""
+    return session.scalar(
+        select(Batch)
+        .where(Batch.territory == territory, Batch.family == family, Batch.number.is_not(None))
+        .order_by(Batch.number.desc())
+        .limit(1)
+    )
+
+
+def last_main_number(session: Session, territory: str, family: str) -> int:
+    """Number of the newest main draw of a scope; 0 before the first."""
+    return session.scalar(
+        select(func.max(Batch.main_number)).where(Batch.territory == territory, Batch.family == family)
+    ) or 0
+
+
+def due(session: Session, now: datetime) -> Sequence[UUID]:
+    """Batches under way, and planned ones whose freeze has come, oldest first."""
+    return session.scalars(
+        select(Batch.id)
+        .where(Batch.state.in_(OPEN_BATCH) | ((Batch.state == BatchState.PLANNED) & (Batch.planned_at <= now)))
+        .order_by(Batch.planned_at, Batch.kind)
+    ).all()
+
+
+def planned_keys(session: Session, territory: str, from_at: datetime) -> set[tuple[str, DrawKind, datetime]]:
+    """(family, kind, planned_at) of every batch of a territory from ``from_at`` on."""
+    rows = session.execute(
+        select(Batch.family, Batch.kind, Batch.planned_at).where(
+            Batch.territory == territory, Batch.planned_at >= from_at
+        )
+    )
+    return {(family, kind, planned_at) for family, kind, planned_at in rows}
+
+
+def next_planned(session: Session, territory: str, family: str, now: datetime) -> Batch | None:
+    """The next main draw of a scope, under way ones included."""
+    return session.scalar(
+        select(Batch)
+        .where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.state.in_(OPEN_BATCH) | ((Batch.state == BatchState.PLANNED) & (Batch.draw_at >= now)),
+        )
+        .order_by(Batch.planned_at)
+        .limit(1)
+    )
+
+
+def lines_of(session: Session, batch_id: UUID) -> Sequence[BatchLine]:
+    """Frozen lines, sorted by leaf."""
+    return session.scalars(select(BatchLine).where(BatchLine.batch_id == batch_id).order_by(BatchLine.leaf)).all()
+
+
+def slots_of(session: Session, batch_id: UUID) -> Sequence[BatchSlot]:
+    return session.scalars(select(BatchSlot).where(BatchSlot.batch_id == batch_id)).all()

@@ -1,0 +1,76 @@
+"""The transparency log: leaves, promised at once and sequenced apart, and signed heads (allocation.md 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from booking.store.base import Base
+
+
+class LogEntry(Base):
+    """One leaf. ``entry`` holds the exact canonical bytes that were hashed; nothing in it is sensitive."""
+
+    __tablename__ = "log_entry"
+    __table_args__ = (
+        UniqueConstraint("leaf"),
+        UniqueConstraint("position"),
+        Index("ix_log_entry_demande", "demande_id", "promised_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    demande_id: Mapped[UUID] = mapped_column(ForeignKey("demande.id"))
+    type: Mapped[str] = mapped_column(String(16))
+    entry: Mapped[bytes]
+    leaf: Mapped[bytes]
+    salt_sealed: Mapped[bytes | None]
+    """Erased with the identity: that is the erasure; the leaf stays, unlinkable."""
+    promised_at: Mapped[datetime]
+    promise_kid: Mapped[str] = mapped_column(String(32))
+    promise: Mapped[bytes]
+    position: Mapped[int | None]
+
+
+class LogHead(Base):
+    """A signed root over the first ``size`` leaves."""
+
+    __tablename__ = "log_head"
+    __table_args__ = (UniqueConstraint("size"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    root: Mapped[bytes]
+    signed_at: Mapped[datetime]
+    kid: Mapped[str] = mapped_column(String(32))
+    signature: Mapped[bytes]
+    published_at: Mapped[datetime | None]
+    witness: Mapped[bytes | None]
+
+
+class Lease(Base):
+    """A singleton's right to act. Whoever takes it raises the fencing number; a late holder's writes are refused."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    fencing: Mapped[int]
+    expires_at: Mapped[datetime]
+
+
+def entries_of(session: Session, demande_id: UUID) -> Sequence[LogEntry]:
+    """Leaves of one demande, oldest first. The first is the one that carries its chance."""
+    return session.scalars(
+        select(LogEntry).where(LogEntry.demande_id == demande_id).order_by(LogEntry.promised_at, LogEntry.id)
+    ).all()
+
+
+def unsequenced(session: Session, limit: int) -> Sequence[LogEntry]:
+    """Promised leaves without a position, in the order of their promise."""
+    return session.scalars(
+        select(LogEntry).where(LogEntry.position.is_(None)).order_by(LogEntry.promised_at, LogEntry.id).limit(limit)
+    ).all()

@@ -1,0 +1,53 @@
+"""Messages to send after the transaction that decided them; a deduplication key makes one event one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from booking.store.base import Base
+
+
+class OutboxMessage(Base):
+    """``sealed`` is JSON {to, params}; template and language choose the words; the same row gives the same words."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        UniqueConstraint("dedup_key"),
+        Index("ix_outbox_due", "sent_at", "not_before_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    dedup_key: Mapped[str] = mapped_column(String(96))
+    channel: Mapped[str] = mapped_column(String(8))
+    """mail, sms, post (printed by staff), call (a staff member telephones)."""
+    demande_id: Mapped[UUID | None] = mapped_column(ForeignKey("demande.id"), index=True)
+    template: Mapped[str] = mapped_column(String(48))
+    lang: Mapped[str] = mapped_column(String(8))
+    sealed: Mapped[bytes]
+    created_at: Mapped[datetime]
+    not_before_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    failure: Mapped[str | None] = mapped_column(String(48))
+
+
+def due(session: Session, now: datetime, limit: int) -> Sequence[OutboxMessage]:
+    """Unsent messages whose time has come; rows taken by another worker are passed over (PostgreSQL)."""
+    return session.scalars(
+        select(OutboxMessage)
+        .where(
+            OutboxMessage.sent_at.is_(None),
+            OutboxMessage.failed_at.is_(None),
+            OutboxMessage.not_before_at <= now,
+            OutboxMessage.channel.in_(("mail", "sms")),
+        )
+        .order_by(OutboxMessage.not_before_at, OutboxMessage.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()

@@ -1,0 +1,1 @@
+"""Jobs, three lines each: ids in, one verb. The table that lists them is booking.ports.JOBS."""

@@ -1,0 +1,10 @@
+"""Finds what a lost job left undone: batches that are due, a waiting-list index that burnt."""
+
+from booking.bootstrap import world
+from booking.services import draw, waitlist
+
+
+def run() -> None:
+    for batch_id in draw.due(world()):
+        world().jobs.enqueue("advance", str(batch_id))
+    waitlist.mend(world())
