@@ -262,6 +262,9 @@ SHIFT = Kind(_shift, Shift(0, False))
 LANGUAGE = Kind(_language, "fr")
 DAYS = integer(0, 400)
 EVERY = one_of(Every)
+ASKER = one_of(Asker)
+MINORS = one_of(Minors)
+JURISDICTION = one_of(Jurisdiction)
 COUNTED_FROM = Kind(_date_asked, Asked.EXPIRY_ON)
 
 
@@ -312,7 +315,7 @@ def _family(table: Table) -> Family:
         draw=_schedule(table.table("draw")),
         lead=Lead(lead.get("days", DAYS), lead.get("letter_days", DAYS), lead.get("nightly_h", integer(24, 720))),
         urgent_share_percent=table.get("urgent_share_percent", integer(0, 100)),
-        manner=_manner(table.table("motifs_by_default"), None),
+        manner=_manner(table.table("motifs_by_default")),
         example=table.find("example", FLAG, False),
     )
 
@@ -338,18 +341,19 @@ def _minutes(clock: time) -> int:
     return clock.hour * 60 + clock.minute
 
 
-def _manner(table: Table, default: Manner | None) -> Manner:
-    if default is None:
-        askers = table.get_all("asked_by", one_of(Asker))
-        if not askers:
-            table.wrong("asked_by", "empty")
-        return Manner(
-            frozenset(askers), table.get("minors", one_of(Minors)), table.get("jurisdiction", one_of(Jurisdiction))
-        )
+def _manner(table: Table) -> Manner:
+    askers = table.get_all("asked_by", ASKER)
+    if not askers:
+        table.wrong("asked_by", "empty")
+    return Manner(frozenset(askers), table.get("minors", MINORS), table.get("jurisdiction", JURISDICTION))
+
+
+def _own_manner(table: Table, family: Family | None) -> Manner:
+    default = family.manner if family else Manner(frozenset(Asker), MINORS.blank, JURISDICTION.blank)
     return Manner(
-        frozenset(table.get_all("asked_by", one_of(Asker))) or default.asked_by,
-        table.find("minors", one_of(Minors), default.minors),
-        table.find("jurisdiction", one_of(Jurisdiction), default.jurisdiction),
+        frozenset(table.get_all("asked_by", ASKER)) or default.asked_by,
+        table.find("minors", MINORS, default.minors),
+        table.find("jurisdiction", JURISDICTION, default.jurisdiction),
     )
 
 
@@ -376,7 +380,7 @@ def _motif(
         label=translated(table.table("label")),
         documents=_known(table, "documents", documents),
         asks=asks,
-        manner=_manner(table, families[family].manner if family in families else None),
+        manner=_own_manner(table, families.get(family)),
         useful_days_before_expiry=useful_days,
         windows=own_windows,
         example=table.find("example", FLAG, False),
