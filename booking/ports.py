@@ -1,7 +1,7 @@
 """What the services need from the world, as Protocols, and the table of jobs.
 
-Adapters live in booking.gateways and are plugged in by booking.bootstrap, nowhere else. ``World`` is the one object that a
-verb receives: ``verb(world, …)``.
+Adapters live in booking.gateways and are plugged in by booking.bootstrap, nowhere else. ``World`` is the one object
+that a verb receives: ``verb(world, …)``.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Limits(Protocol):
 
 
 class WaitlistIndex(Protocol):
-    """Counts for pages, rebuilt from the database by ``booking waitlist rebuild``. Never read by a freeze."""
+    """Counts for pages, rebuilt by ``booking waitlist rebuild``. Never read by a freeze."""
 
     def replace(self, scope: str, members: Mapping[str, int]) -> None:
         """``members``: demande id → cohort number (0 = not yet in a cohort)."""

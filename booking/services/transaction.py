@@ -1,4 +1,4 @@
-"""One verb, one transaction. Nothing leaves for the network inside it: messages go through the outbox, jobs after it."""
+"""One verb, one transaction. Nothing leaves for the network inside it: messages go through the outbox, jobs follow."""
 
 from __future__ import annotations
 

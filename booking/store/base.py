@@ -1,7 +1,8 @@
 """What all tables share: the declarative base, the column types, the engine, and the one kind of transaction.
 
 SQLite and PostgreSQL behave alike for us: a write transaction takes its lock when it begins (``BEGIN IMMEDIATE``; on
-PostgreSQL ``READ COMMITTED`` plus the partial unique indexes and row locks), times are aware UTC, enumerations are text.
+PostgreSQL ``READ COMMITTED`` plus the partial unique indexes and row locks), times are aware UTC, enumerations are
+text.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -84,7 +85,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         datetime: UtcDateTime(),
         UUID: Uuid(),
         bytes: LargeBinary(),
@@ -120,8 +121,9 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_TIMEOUT_MS}"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

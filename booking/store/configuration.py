@@ -77,7 +77,8 @@ def newest(session: Session, kind: str, scope: str) -> Version | None:
 
 def body(session: Session, version_id: UUID) -> dict[str, Any]:
     """The body of one version, JSON-like."""
-    return session.scalars(select(ConfigVersion.body).where(ConfigVersion.id == version_id)).one()
+    found: dict[str, Any] = session.scalars(select(ConfigVersion.body).where(ConfigVersion.id == version_id)).one()
+    return found
 
 
 def scopes(session: Session, kind: str) -> list[str]:

@@ -76,6 +76,20 @@ def live_of(session: Session, demande_id: UUID, *, lock: bool = False) -> Convoc
     return session.scalar(statement.with_for_update() if lock else statement)
 
 
+def live_on_slot(session: Session, slot_id: UUID) -> Convocation | None:
+    """The offer or appointment that holds a slot now."""
+    return session.scalar(
+        select(Convocation)
+        .where(Convocation.slot_id == slot_id, Convocation.state.in_(LIVE_HOLDING))
+        .with_for_update()
+    )
+
+
+def refusals(session: Session, convocation_id: UUID) -> Sequence[Refusal]:
+    """Who said no to one offer so far."""
+    return session.scalars(select(Refusal).where(Refusal.convocation_id == convocation_id)).all()
+
+
 def of_demande(session: Session, demande_id: UUID) -> Sequence[Convocation]:
     """Every holding of a demande, oldest first."""
     return session.scalars(

@@ -224,7 +224,7 @@ def cohort_counts(session: Session, territory: str, family: str) -> dict[int, in
         )
         .group_by(func.coalesce(Demande.cohort, 0))
     )
-    return {cohort: count for cohort, count in rows}
+    return {int(cohort): int(count) for cohort, count in rows}
 
 
 def scopes(session: Session) -> list[tuple[str, str]]:

@@ -122,7 +122,7 @@ class NoHolidays:
 
 
 def world_on(engine: Engine, keys_dir: Path, *, now: datetime = START, seed: int = 1) -> World:
-    """A world on ``engine`` (schema already there), its clock at ``now``; ``world.clock.advance(timedelta)`` moves it."""
+    """A world on ``engine`` (schema there already); its clock stands at ``now`` until ``world.clock.advance(by)``."""
     initialise(keys_dir, demonstration=True, now=now)
     return World(
         demonstration=True,

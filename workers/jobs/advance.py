@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from booking.bootstrap import world
+
 from booking.services import draw
 
 

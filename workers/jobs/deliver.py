@@ -1,6 +1,7 @@
 """Sends what the outbox holds."""
 
 from booking.bootstrap import world
+
 from booking.services import outbox
 
 

@@ -1,6 +1,7 @@
 """Openings become slots; due draws become planned batches."""
 
 from booking.bootstrap import world
+
 from booking.services import slots
 
 

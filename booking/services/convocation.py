@@ -1,0 +1,279 @@
+"""From the offer to the appointment: offer, confirm, decline, give back, expire, take away.
+
+Nobody chooses: an offer is made by a draw, by the standby rule or by the rule for urgent slots.
+See docs/regles.md, R-30 to R-43.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from booking.domain import checks
+from booking.domain import convocation as rules
+from booking.domain import demande as demande_rules
+from booking.domain import slots as slot_rules
+from booking.domain.accounts import Actor
+from booking.domain.convocation import Consequence, ConvocationState
+from booking.domain.demande import DemandeState, Proof
+from booking.domain.errors import Conflict, NotFound
+from booking.domain.slots import SlotState
+from booking.domain.territory import Territory
+from booking.domain.waitlist import PAUSE_KEEPS_COHORT_DAYS, Pause, PauseReason
+from booking.ports import World
+from booking.services import configuration
+from booking.services.notices import contact_of, place_and_hour, tell
+from booking.services.transaction import SYSTEM, Transaction, scope_of, transaction
+from booking.store import convocation as rows
+from booking.store import demande as demandes
+from booking.store import slots as slot_rows
+from booking.store.convocation import Convocation, Refusal
+from booking.store.demande import Demande
+from booking.store.slots import Slot
+
+EXPIRE_BATCH = 200
+STANDING = "standing"
+
+
+# --- states, always by their one table ----------------------------------------
+
+
+def move(slot: Slot, new: SlotState) -> None:
+    """Change a slot's state by the one table of transitions. Raises Conflict."""
+    slot_rules.check_transition(slot.state, new)
+    slot.state = new
+
+
+def free(tx: Transaction, slot: Slot) -> None:
+    """Nobody holds the slot any more: open for the next nightly draw or standby, or lost when its hour is past."""
+    if slot.start_at <= tx.now:
+        move(slot, SlotState.LOST)
+        return
+    move(slot, SlotState.OPEN)
+    slot.freed_at = tx.now
+    tx.note(SYSTEM, "slot_freed", f"slot:{slot.id}", slot.territory, family=slot.family)
+
+
+def set_state(tx: Transaction, demande: Demande, new: DemandeState) -> None:
+    """Change a demande's state by the one table, and tell the waiting-list index."""
+    demande_rules.check_transition(demande.state, new)
+    demande.state = new
+    waits = new is DemandeState.WAITING and demande.attached_to_id is None
+    tx.waiting(scope_of(demande.territory, demande.family), demande.id, (demande.cohort or 0) if waits else None)
+
+
+def _end(tx: Transaction, held: Convocation, new: ConvocationState) -> None:
+    rules.check_transition(held.state, new)
+    held.state = new
+    held.ended_at = tx.now
+
+
+def _apply(tx: Transaction, demande: Demande, consequence: Consequence) -> None:
+    if not consequence.keeps_cohort:
+        demande.cohort = None
+    if consequence.priority_zero:
+        demande.priority = 0
+    set_state(tx, demande, consequence.state)
+    if consequence.signal:
+        tx.note(SYSTEM, "signal", f"demande:{demande.id}", demande.territory, signal=consequence.signal)
+
+
+# --- the offer ----------------------------------------
+
+
+def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, batch_id: UUID | None) -> Convocation:
+    """Give ``slot`` to ``demande``: an offer to answer, or an appointment at once for a standing acceptance.
+
+    Called by the rules that allocate, never with a choice from outside. Raises Conflict when the slot or the person is
+    already taken, or when it is too late to ask.
+    """
+    firm = rules.standing_acceptance(
+        contact_of(tx, demande), document_seen=demande.proof is Proof.DOCUMENT, wanted=demande.firm
+    )
+    held = Convocation(
+        id=tx.new_id(),
+        reference=tx.world.entropy.code(checks.REFERENCE_LENGTH, checks.REFERENCE_ALPHABET),
+        demande_id=demande.id,
+        slot_id=slot.id,
+        batch_id=batch_id,
+        state=ConvocationState.OFFERED,
+        firm=firm,
+        offered_at=tx.now,
+        expires_at=None if firm else _deadline(tx, slot, territory),
+    )
+    tx.session.add(held)
+    move(slot, SlotState.OFFERED)
+    set_state(tx, demande, DemandeState.OFFERED)
+    if firm:
+        _confirm(tx, demande, held, slot, territory, STANDING)
+        return held
+    params = {**place_and_hour(slot, territory), "expires_at": held.expires_at.isoformat() if held.expires_at else ""}
+    tell(tx, demande, "offer", f"offer:{held.id}", params)
+    return held
+
+
+def _deadline(tx: Transaction, slot: Slot, territory: Territory) -> datetime:
+    return rules.offer_deadline(
+        tx.now,
+        slot.start_at,
+        territory.zone,
+        lambda on: tx.world.holidays.is_holiday(territory.holiday_zone, on),
+    )
+
+
+def confirm(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
+    """The person says yes, by page, code, telephone, counter or referent. Twice is once.
+
+    Raises NotFound, Conflict('offer_over').
+    """
+    with transaction(world) as tx:
+        demande, held = _live(tx, demande_id)
+        if held.state is ConvocationState.CONFIRMED:
+            return
+        if held.expires_at is not None and held.expires_at <= tx.now:
+            raise Conflict("offer_over")
+        slot, territory = _slot_of(tx, held)
+        _confirm(tx, demande, held, slot, territory, by)
+        tx.note(actor, "offer_confirmed", f"demande:{demande.id}", demande.territory, by=by)
+
+
+def _confirm(
+    tx: Transaction, demande: Demande, held: Convocation, slot: Slot, territory: Territory, by: str
+) -> None:
+    rules.check_transition(held.state, ConvocationState.CONFIRMED)
+    held.state = ConvocationState.CONFIRMED
+    held.answered_at, held.answered_by = tx.now, by
+    move(slot, SlotState.CONFIRMED)
+    set_state(tx, demande, DemandeState.CONFIRMED)
+    if by != STANDING:
+        demande.last_sign_at = tx.now
+    params = {**place_and_hour(slot, territory), "convocation": held.reference}
+    tell(tx, demande, "confirmed", f"confirmed:{held.id}", params)
+
+
+def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
+    """The person says no. With several entries only a unanimous no counts; the others may still confirm.
+
+    Raises NotFound, Conflict('offer_over').
+    """
+    with transaction(world) as tx:
+        demande, held = _live(tx, demande_id)
+        if held.state is not ConvocationState.OFFERED:
+            raise Conflict("offer_over")
+        if tx.session.get(Refusal, (held.id, demande_id)) is None:
+            tx.session.add(Refusal(convocation_id=held.id, demande_id=demande_id, said_at=tx.now))
+            tx.session.flush()
+        tx.note(actor, "offer_refused", f"demande:{demande_id}", demande.territory, by=by)
+        if len(rows.refusals(tx.session, held.id)) < 1 + len(demandes.attached_entries(tx.session, demande.id)):
+            return
+        held.answered_at, held.answered_by = tx.now, by
+        _refuse(tx, demande, held, ConvocationState.DECLINED)
+
+
+def give_back(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
+    """The person cannot come after all. The slot goes to others; it counts as a refusal told later.
+
+    Raises NotFound, Conflict('appointment_over') once its hour is past.
+    """
+    with transaction(world) as tx:
+        demande, held = _live(tx, demande_id)
+        slot, territory = _slot_of(tx, held)
+        if held.state is not ConvocationState.CONFIRMED or slot.start_at <= tx.now:
+            raise Conflict("appointment_over")
+        _refuse(tx, demande, held, ConvocationState.CANCELLED)
+        tx.note(actor, "appointment_given_back", f"demande:{demande.id}", demande.territory, by=by)
+        tell(tx, demande, "cancelled_by_usager", f"given_back:{held.id}", place_and_hour(slot, territory))
+
+
+def _refuse(tx: Transaction, demande: Demande, held: Convocation, end: ConvocationState) -> None:
+    consequence = rules.after_refusal(demande.refusals)
+    demande.refusals += 1
+    demande.last_sign_at = tx.now
+    _end(tx, held, end)
+    free(tx, _slot_of(tx, held)[0])
+    _apply(tx, demande, consequence)
+    if end is ConvocationState.DECLINED:
+        tell(tx, demande, "declined", f"declined:{held.id}", {"keeps_place": consequence.keeps_cohort})
+
+
+# --- ends that nobody asked for ----------------------------------------
+
+
+def expire(world: World) -> int:
+    """Offers whose time is over: the slot is freed, the demande pauses; how many. Idempotent, one transaction each."""
+    with world.reading() as session:
+        ids = [held.id for held in rows.expired(session, world.clock.now(), EXPIRE_BATCH)]
+    for convocation_id in ids:
+        with transaction(world) as tx:
+            held = rows.by_id(tx.session, convocation_id, lock=True)
+            if held is not None and held.state is ConvocationState.OFFERED:
+                _expire(tx, held)
+    return len(ids)
+
+
+def _expire(tx: Transaction, held: Convocation) -> None:
+    demande = _demande_of(tx, held)
+    territory = _slot_of(tx, held)[1]
+    _end(tx, held, ConvocationState.SILENT)
+    free(tx, _slot_of(tx, held)[0])
+    pause = Pause(PauseReason.SILENCE, tx.now, demande.silences)
+    demande.paused_at, demande.pause_reason = tx.now, pause.reason
+    demande.silences += 1
+    _apply(tx, demande, rules.after_silence())
+    tx.note(SYSTEM, "offer_expired", f"demande:{demande.id}", demande.territory)
+    keeps_place = pause.silences_before == 0
+    last_at = tx.now + timedelta(days=PAUSE_KEEPS_COHORT_DAYS) if keeps_place else pause.closes_at
+    params = {"keeps_place": keeps_place, "answer_before_on": last_at.astimezone(territory.zone).date().isoformat()}
+    tell(tx, demande, "expired", f"expired:{held.id}", params)
+
+
+def cancel_by_administration(tx: Transaction, slot: Slot, reason: str) -> None:
+    """The administration takes the place away: its holder is first in the next draw and is told. No holder: nothing."""
+    held = rows.live_on_slot(tx.session, slot.id)
+    if held is None:
+        return
+    demande = _demande_of(tx, held)
+    territory = _slot_of(tx, held)[1]
+    _end(tx, held, ConvocationState.CANCELLED)
+    held.outcome_reason = reason
+    _apply(tx, demande, rules.after_cancellation_by_administration())
+    tx.note(SYSTEM, "appointment_taken_away", f"demande:{demande.id}", demande.territory, reason=reason)
+    tell(tx, demande, "cancelled_by_administration", f"taken:{held.id}", place_and_hour(slot, territory))
+
+
+def release(tx: Transaction, demande: Demande) -> None:
+    """The demande ends (withdrawn, closed): what it held goes to others. No holding: nothing."""
+    held = rows.live_of(tx.session, demande.id, lock=True)
+    if held is None:
+        return
+    _end(tx, held, ConvocationState.CANCELLED)
+    free(tx, _slot_of(tx, held)[0])
+
+
+# --- rows ----------------------------------------
+
+
+def _live(tx: Transaction, demande_id: UUID) -> tuple[Demande, Convocation]:
+    """The demande that stands for ``demande_id`` and what it holds. Raises NotFound."""
+    entry = demandes.by_id(tx.session, demande_id)
+    if entry is None:
+        raise NotFound("demande")
+    demande = demandes.by_id(tx.session, entry.attached_to_id or entry.id, lock=True)
+    held = rows.live_of(tx.session, demande.id, lock=True) if demande else None
+    if demande is None or held is None:
+        raise NotFound("offer")
+    return demande, held
+
+
+def _demande_of(tx: Transaction, held: Convocation) -> Demande:
+    demande = demandes.by_id(tx.session, held.demande_id, lock=True)
+    if demande is None:
+        raise NotFound("demande")
+    return demande
+
+
+def _slot_of(tx: Transaction, held: Convocation) -> tuple[Slot, Territory]:
+    slot = slot_rows.by_id(tx.session, held.slot_id, lock=True)
+    if slot is None:
+        raise NotFound("slot")
+    return slot, configuration.current(tx.session, tx.now).territory(slot.territory)
