@@ -1,0 +1,93 @@
+"""How often something may be done: the generic cell rate algorithm (GCRA), as a function of numbers.
+
+The reference model of the script that runs in Redis: same integers, same answers. A limit says why it exists and what
+happens when Redis is down. Source: ITU-T I.371 (GCRA), threats.md. Rules R-54 and R-55 of docs/regles.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+from booking.domain.errors import InvalidInput
+
+
+class WhenDown(StrEnum):
+    """What a limit does without Redis: let through, refuse, or count in the process (one process, hence looser)."""
+
+    ALLOW = "allow"
+    REFUSE = "refuse"
+    LOCAL = "local"
+
+
+class Rate(NamedTuple):
+    """So many ``acts`` per ``per_s`` seconds, in the long run."""
+
+    acts: int
+    per_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: ``action``, the ``keys`` counted together, ``rate``, and ``burst`` acts allowed at once.
+
+    ``reason`` and ``review_on`` are required: a limit nobody can explain must go. Raises InvalidInput
+    ``limit_invalid``.
+    """
+
+    action: str
+    keys: tuple[str, ...]
+    rate: Rate
+    burst: int
+    reason: str
+    review_on: date
+    when_redis_down: WhenDown
+
+    def __post_init__(self) -> None:
+        texts = all((self.action, self.keys, self.reason.strip()))
+        if not texts or min(self.rate.acts, self.rate.per_s, self.burst) < 1:
+            raise InvalidInput("limit_invalid")
+
+    @property
+    def period_ms(self) -> int:
+        """Milliseconds between two acts at the steady rate, rounded up: never more acts than the rate says."""
+        return -(-self.rate.per_s * 1000 // self.rate.acts)
+
+
+class Decision(NamedTuple):
+    """``new_tat`` replaces the stored arrival time when allowed; ``retry_after`` is 0 when allowed, exact when not."""
+
+    allowed: bool
+    new_tat: int
+    retry_after: int
+
+
+def decide(tat: int | None, now: int, period: int, burst: int) -> Decision:
+    """One act at ``now`` against a stored theoretical arrival time ``tat`` (None: never seen).
+
+    All times are integers of one unit (milliseconds in Redis). ``period``: time that one act uses up; ``burst``: acts
+    allowed at once after a rest. A refused act changes nothing: insisting costs nothing and gains nothing.
+    """
+    start = now if tat is None else max(tat, now)
+    new_tat = start + period
+    wait = new_tat - burst * period - now
+    if wait > 0:
+        return Decision(False, start if tat is None else tat, wait)
+    return Decision(True, new_tat, 0)
+
+
+def decide_all(
+    tats: Mapping[str, int], now: int, limits: Mapping[str, tuple[int, int]]
+) -> tuple[bool, dict[str, int], int]:
+    """One act against several keys in one decision: allowed only if each allows it, else no key is charged.
+
+    ``tats``: key → stored time; ``limits``: key → (period, burst). Returns (allowed, key → new time, retry_after): the
+    times to store, empty when refused, and the longest wait.
+    """
+    decisions = {key: decide(tats.get(key), now, period, burst) for key, (period, burst) in limits.items()}
+    if all(decision.allowed for decision in decisions.values()):
+        return True, {key: decision.new_tat for key, decision in decisions.items()}, 0
+    return False, {}, max(decision.retry_after for decision in decisions.values())
