@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from booking.domain.limits import Limit
-
-ROOT = Path(__file__).resolve().parents[2] / "config"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -17,15 +15,15 @@ def read(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text("utf-8"))
 
 
-def seeds(territories: Path = ROOT / "territoires") -> Mapping[tuple[str, str], Mapping[str, Any]]:
+def seeds(demarches: Path, territories: Sequence[Path]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
     """(kind, scope) → body of every file that seeds an empty database."""
-    found: dict[tuple[str, str], Mapping[str, Any]] = {("demarches", "*"): read(ROOT / "demarches.toml")}
-    for path in sorted(territories.glob("*.toml")):
+    found: dict[tuple[str, str], Mapping[str, Any]] = {("demarches", "*"): read(demarches)}
+    for path in territories:
         body = read(path)
         found["territoire", str(body["code"])] = body
     return found
 
 
-def limits(path: Path = ROOT / "antifraude.toml") -> list[Limit]:
+def limits(path: Path) -> list[Limit]:
     """Every rate limit. Raises KeyError or TypeError on a row that is not whole."""
     return [Limit.from_row(row) for row in read(path)["limit"]]
