@@ -188,7 +188,7 @@ def _slots_of(territory: Territory, opening: Opening, family: Family, on: date) 
     length_min = family.slot.length_min
     free_at = at_utc(on, opening.starts, territory.zone)
     end_at = at_utc(on, opening.ends, territory.zone)
-    for minute in range(_minutes(opening.starts), _minutes(opening.ends) - length_min + 1, length_min):
+    for minute in range(_minutes(opening.starts), _minutes(opening.ends), length_min):
         start_at = at_utc(on, time(minute // 60, minute % 60), territory.zone)
         slot_end_at = start_at + timedelta(minutes=length_min)
         if start_at < free_at or slot_end_at > end_at:
