@@ -16,11 +16,10 @@ from booking.domain.errors import InvalidInput
 
 
 class WhenDown(StrEnum):
-    """What a limit does without Redis: let through, refuse, or count in the process (one process, hence looser)."""
+    """What a limit does without Redis: let through (the database counts what matters), or refuse."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
-    LOCAL = "local"
 
 
 class Rate(NamedTuple):
@@ -32,14 +31,14 @@ class Rate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: ``action``, the ``keys`` counted together, ``rate``, and ``burst`` acts allowed at once.
+    """One limit: ``action``, the ``key`` that is counted, ``rate``, and ``burst`` acts allowed at once.
 
     ``reason`` and ``review_on`` are required: a limit nobody can explain must go. Raises InvalidInput
     ``limit_invalid``.
     """
 
     action: str
-    keys: tuple[str, ...]
+    key: str
     rate: Rate
     burst: int
     reason: str
@@ -47,7 +46,7 @@ class Limit:
     when_redis_down: WhenDown
 
     def __post_init__(self) -> None:
-        texts = all((self.action, self.keys, self.reason.strip()))
+        texts = all((self.action, self.key, self.reason.strip()))
         if not texts or min(self.rate.acts, self.rate.per_s, self.burst) < 1:
             raise InvalidInput("limit_invalid")
 

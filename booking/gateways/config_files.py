@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from booking.domain.limits import Limit
+from booking.domain.limits import Limit, Rate, WhenDown
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -26,4 +26,17 @@ def seeds(demarches: Path, territories: Sequence[Path]) -> Mapping[tuple[str, st
 
 def limits(path: Path) -> list[Limit]:
     """Every rate limit. Raises KeyError or TypeError on a row that is not whole."""
-    return [Limit.from_row(row) for row in read(path)["limit"]]
+    return [limit(row) for row in read(path)["limit"]]
+
+
+def limit(row: Mapping[str, Any]) -> Limit:
+    """One rate limit. Raises KeyError, ValueError or InvalidInput on a row that is not whole."""
+    return Limit(
+        action=row["action"],
+        key=row["key"],
+        rate=Rate(row["count"], row["per_s"]),
+        burst=row["count"],
+        reason=row["reason"],
+        review_on=row["review_on"],
+        when_redis_down=WhenDown(row["when_redis_down"]),
+    )

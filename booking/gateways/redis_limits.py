@@ -15,12 +15,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from booking.domain.errors import TooMany, Unavailable
-from booking.domain.limits import Limit
+from booking.domain.limits import Limit, WhenDown
 
 PREFIX = "limit:"
 
-# KEYS: one per limit. ARGV: now (µs), then period (µs between two acts) and tolerance (µs of burst) per key.
-# Answers the longest wait in µs; 0 = allowed, and only then every key is counted. Time is passed in: the script stays
+# KEYS: one per limit. ARGV: now (ms), then period (ms between two acts) and burst (acts) per key.
+# Answers the longest wait in ms; 0 = allowed, and only then every key is counted. Time is passed in: the script stays
 # deterministic, and the simulated clock works.
 SCRIPT = """
 local now = tonumber(ARGV[1])
@@ -28,15 +28,13 @@ local wait = 0
 local next_at = {}
 for i, key in ipairs(KEYS) do
   local period = tonumber(ARGV[2 * i])
-  local tolerance = tonumber(ARGV[2 * i + 1])
-  local tat = math.max(tonumber(redis.call('GET', key) or now), now)
-  local early = tat - tolerance - now
-  if early > wait then wait = early end
-  next_at[i] = tat + period
+  local burst = tonumber(ARGV[2 * i + 1])
+  next_at[i] = math.max(tonumber(redis.call('GET', key) or now), now) + period
+  wait = math.max(wait, next_at[i] - burst * period - now)
 end
 if wait > 0 then return wait end
 for i, key in ipairs(KEYS) do
-  redis.call('SET', key, string.format('%.0f', next_at[i]), 'PX', math.ceil((next_at[i] - now) / 1000) + 1)
+  redis.call('SET', key, string.format('%.0f', next_at[i]), 'PX', next_at[i] - now)
 end
 return 0
 """
@@ -58,18 +56,18 @@ class RedisLimits:
         if not rows:
             return
         names = [_name(limit, keys[limit.key]) for limit in rows]
-        arguments: list[int] = [round(now.timestamp() * 1_000_000)]
+        arguments: list[int] = [round(now.timestamp() * 1000)]
         for limit in rows:
-            arguments += [limit.period_us, limit.tolerance_us]
+            arguments += [limit.period_ms, limit.burst]
         try:
-            wait_us = int(self._script(keys=names, args=arguments))
+            wait_ms = int(self._script(keys=names, args=arguments))
         except RedisError as error:
             log.warning("limits_unreachable", action=action, error=type(error).__name__)
-            if any(limit.when_redis_down == "closed" for limit in rows):
+            if any(limit.when_redis_down is WhenDown.REFUSE for limit in rows):
                 raise Unavailable("limits_down") from error
             return
-        if wait_us:
-            raise TooMany(f"limit_{action}", retry_after_s=ceil(wait_us / 1_000_000))
+        if wait_ms:
+            raise TooMany(f"limit_{action}", retry_after_s=ceil(wait_ms / 1000))
 
 
 def _name(limit: Limit, value: str) -> str:

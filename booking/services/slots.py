@@ -46,14 +46,17 @@ def _plan_territory(tx: Transaction, in_force: configuration.Rules, territory: T
         if wanted.start_at > tx.now:
             _add(tx, wanted, stored, number)
     for key in to_close:
-        close(tx, stored[key], "closure")
+        if stored[key].start_at > tx.now:
+            close(tx, stored[key], "closure")
     _bring_within_reach(tx, territory, today, stored)
     _plan_batches(tx, in_force, territory, today)
 
 
 def _add(tx: Transaction, wanted: PlannedSlot, stored: dict[SlotKey, Slot], number: int) -> None:
-    if wanted.key in stored:  # a closure was taken back
-        convocation.move(stored[wanted.key], SlotState.PLANNED)
+    if wanted.key in stored:  # a closure was taken back: new capacity, for the next main draw
+        again = stored[wanted.key]
+        convocation.move(again, SlotState.PLANNED)
+        again.published_in_id, again.freed_at = None, None
         return
     slot = Slot(
         id=tx.new_id(),

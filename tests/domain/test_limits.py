@@ -70,12 +70,12 @@ def test_several_keys_are_one_decision() -> None:
 def limit(**changes: object) -> Limit:
     values: dict[str, object] = {
         "action": "filing",
-        "keys": ("contact",),
+        "key": "contact",
         "rate": Rate(3, 10),
         "burst": 5,
         "reason": "one household files for several",
         "review_on": date(2026, 9, 1),
-        "when_redis_down": WhenDown.LOCAL,
+        "when_redis_down": WhenDown.REFUSE,
     }
     return Limit(**(values | changes))  # type: ignore[arg-type]
 
@@ -88,7 +88,7 @@ def test_a_limit_never_allows_more_than_its_rate() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"reason": " "}, {"keys": ()}, {"action": ""}, {"burst": 0}, {"rate": Rate(0, 10)}, {"rate": Rate(1, 0)}],
+    [{"reason": " "}, {"key": ""}, {"action": ""}, {"burst": 0}, {"rate": Rate(0, 10)}, {"rate": Rate(1, 0)}],
 )
 def test_a_limit_without_a_reason_does_not_exist(changes: dict[str, object]) -> None:
     """R-55"""
