@@ -213,3 +213,8 @@ def test_the_urgent_allowance(sizes: list[int]) -> None:
     quotas = urgent_quotas(sizes, 15)
     assert sum(quotas) >= -(-15 * sum(sizes) // 100)
     assert all(quota >= 1 for size, quota in zip(sizes, quotas, strict=True) if size >= 5)
+
+
+def test_four_half_days_of_ten_keep_six_urgent_slots() -> None:
+    """R-53"""
+    assert sum(urgent_quotas([10] * 4, 15)) == 6

@@ -1,4 +1,4 @@
-"""Waiting: R-20 to R-29 of docs/regles.md."""
+"""Waiting: R-18 to R-29 of docs/regles.md."""
 
 from __future__ import annotations
 
@@ -8,13 +8,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.domain import waitlist
-from booking.domain.demande import DemandeState
+from booking.domain import demande, waitlist
+from booking.domain.demande import Availability, Channel, DemandeState, Entry, Half, Proof
 from booking.domain.waitlist import Estimate, Freeze, FreezeCode, Pause, PauseReason, Standing
 
 S = DemandeState
 ON = date(2026, 3, 9)
 AT = datetime(2026, 3, 9, 8, 0, tzinfo=UTC)
+
+
+def test_a_person_of_the_administration_admits_and_a_web_filing_waits_for_its_contact() -> None:
+    """R-18"""
+    states = {channel: demande.state_at_filing(channel) for channel in Channel}
+    assert states.pop(Channel.WEB) is S.PROVISIONAL
+    assert set(states.values()) == {S.ADMITTED}
+    assert demande.provisional_until(AT) == datetime(2026, 4, 8, 8, 0, tzinfo=UTC)
+
+
+def test_availabilities_of_one_person_add_up_at_equal_proof() -> None:
+    """R-19"""
+    tuesday, thursday = ("dax", 1, Half.AM), ("dax", 3, Half.AM)
+    shared_off, own_off = date(2026, 3, 17), date(2026, 3, 19)
+    first = Entry("a", AT, Proof.CONTACT, Availability(frozenset({tuesday}), frozenset({shared_off})))
+    second_days = Availability(frozenset({thursday}), frozenset({shared_off, own_off}))
+    second = Entry("b", AT, Proof.CONTACT, second_days)
+    both = Availability(frozenset({tuesday, thursday}), frozenset({shared_off}))
+    assert demande.availability_for_draw(first, [second]) == both
+    assert demande.availability_for_draw(first, [Entry("b", AT, Proof.DOCUMENT, second_days)]) == second_days
+
+
+def test_an_appointment_is_useful_from_a_day_that_the_expiry_gives() -> None:
+    """R-20: renewals from 120 days before the expiry, never before the filing."""
+    assert demande.useful_from(date(2026, 9, 1), 120, ON) == date(2026, 5, 4)
+    assert demande.useful_from(date(2026, 4, 1), 120, ON) == ON
+    assert demande.useful_from(None, 120, ON) == ON
 
 
 @pytest.mark.parametrize(
