@@ -11,7 +11,7 @@ from redis import Redis
 from booking.domain import limits as model
 from booking.domain.errors import TooMany, Unavailable
 from booking.domain.limits import Limit
-from booking.gateways import config_files
+from booking.gateways import config_files, redis_connection
 from booking.gateways.redis_limits import RedisLimits
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -66,7 +66,7 @@ def test_what_is_counted_cannot_be_read_in_redis(redis: Redis) -> None:
 
 
 def test_without_redis_each_action_does_what_its_row_says() -> None:
-    dead = Redis(unix_socket_path="/nonexistent/valkey.sock")
+    dead = redis_connection.connect("unix:///nonexistent/valkey.sock")
     RedisLimits(dead, [limit(down="allow")]).check("file", {"contact": "a"}, START)
     with pytest.raises(Unavailable):
         RedisLimits(dead, [limit(down="refuse")]).check("file", {"contact": "a"}, START)

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from booking.gateways import redis_connection
 from booking.gateways.redis_waitlist import RedisWaitlist
 
 SCOPE = "landes/emeraude"
@@ -41,7 +42,7 @@ def test_a_lost_index_is_not_an_empty_one(redis: Redis) -> None:
 
 
 def test_a_dead_redis_disturbs_nobody() -> None:
-    index = RedisWaitlist(Redis(unix_socket_path="/nonexistent/valkey.sock"))
+    index = RedisWaitlist(redis_connection.connect("unix:///nonexistent/valkey.sock"))
     index.put(SCOPE, "a", 1)
     index.remove(SCOPE, "a")
     assert index.counts(SCOPE) is None
