@@ -9,21 +9,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from booking.domain import checks
 from booking.domain import convocation as rules
-from booking.domain import demande as demande_rules
 from booking.domain import slots as slot_rules
 from booking.domain.accounts import Actor
-from booking.domain.convocation import Consequence, ConvocationState
-from booking.domain.demande import DemandeState, Proof
+from booking.domain.checks import reference_from_entropy
+from booking.domain.convocation import Consequence, ConvocationState, DemotionCode
+from booking.domain.demande import DemandeState
 from booking.domain.errors import Conflict, NotFound
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import PAUSE_KEEPS_COHORT_DAYS, Pause, PauseReason
 from booking.ports import World
-from booking.services import configuration
-from booking.services.notices import contact_of, place_and_hour, tell
-from booking.services.transaction import SYSTEM, Transaction, scope_of, transaction
+from booking.services import configuration, persons
+from booking.services.notices import place_and_hour, tell
+from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import convocation as rows
 from booking.store import demande as demandes
 from booking.store import slots as slot_rows
@@ -54,12 +53,10 @@ def free(tx: Transaction, slot: Slot) -> None:
     tx.note(SYSTEM, "slot_freed", f"slot:{slot.id}", slot.territory, family=slot.family)
 
 
-def set_state(tx: Transaction, demande: Demande, new: DemandeState) -> None:
-    """Change a demande's state by the one table, and tell the waiting-list index."""
-    demande_rules.check_transition(demande.state, new)
-    demande.state = new
-    waits = new is DemandeState.WAITING and demande.attached_to_id is None
-    tx.waiting(scope_of(demande.territory, demande.family), demande.id, (demande.cohort or 0) if waits else None)
+def demote(tx: Transaction, demande: Demande, code: DemotionCode) -> None:
+    """A new cohort begins; what was lost, when and why stays beside it, so that one gesture can give it back."""
+    demande.cohort_before, demande.cohort = demande.cohort, None
+    demande.demoted_at, demande.demotion = tx.now, code
 
 
 def _end(tx: Transaction, held: Convocation, new: ConvocationState) -> None:
@@ -70,10 +67,10 @@ def _end(tx: Transaction, held: Convocation, new: ConvocationState) -> None:
 
 def _apply(tx: Transaction, demande: Demande, consequence: Consequence) -> None:
     if not consequence.keeps_cohort:
-        demande.cohort = None
+        demote(tx, demande, DemotionCode.REFUSED_TWICE)
     if consequence.priority_zero:
         demande.priority = 0
-    set_state(tx, demande, consequence.state)
+    persons.move(tx, demande, consequence.state)
     if consequence.signal:
         tx.note(SYSTEM, "signal", f"demande:{demande.id}", demande.territory, signal=consequence.signal)
 
@@ -87,12 +84,10 @@ def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, b
     Called by the rules that allocate, never with a choice from outside. Raises Conflict when the slot or the person is
     already taken, or when it is too late to ask.
     """
-    firm = rules.standing_acceptance(
-        contact_of(tx, demande), document_seen=demande.proof is Proof.DOCUMENT, wanted=demande.firm
-    )
+    firm = persons.is_firm(persons.voices(tx.session, demande))
     held = Convocation(
         id=tx.new_id(),
-        reference=tx.world.entropy.code(checks.REFERENCE_LENGTH, checks.REFERENCE_ALPHABET),
+        reference=reference_from_entropy(tx.world.entropy.token_bytes(16)),
         demande_id=demande.id,
         slot_id=slot.id,
         batch_id=batch_id,
@@ -103,7 +98,8 @@ def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, b
     )
     tx.session.add(held)
     move(slot, SlotState.OFFERED)
-    set_state(tx, demande, DemandeState.OFFERED)
+    persons.move(tx, demande, DemandeState.OFFERED)
+    demande.priority = 1  # a place taken away is given back once
     if firm:
         _confirm(tx, demande, held, slot, territory, STANDING)
         return held
@@ -144,7 +140,7 @@ def _confirm(
     held.state = ConvocationState.CONFIRMED
     held.answered_at, held.answered_by = tx.now, by
     move(slot, SlotState.CONFIRMED)
-    set_state(tx, demande, DemandeState.CONFIRMED)
+    persons.move(tx, demande, DemandeState.CONFIRMED)
     if by != STANDING:
         demande.last_sign_at = tx.now
     params = {**place_and_hour(slot, territory), "convocation": held.reference}
@@ -164,7 +160,8 @@ def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None
             tx.session.add(Refusal(convocation_id=held.id, demande_id=demande_id, said_at=tx.now))
             tx.session.flush()
         tx.note(actor, "offer_refused", f"demande:{demande_id}", demande.territory, by=by)
-        if len(rows.refusals(tx.session, held.id)) < 1 + len(demandes.attached_entries(tx.session, demande.id)):
+        said_no = {refusal.demande_id for refusal in rows.refusals(tx.session, held.id)}
+        if any(voice.id not in said_no for voice in persons.voices(tx.session, demande)):
             return
         held.answered_at, held.answered_by = tx.now, by
         _refuse(tx, demande, held, ConvocationState.DECLINED)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from booking.domain.demande import Contact
 from booking.domain.territory import Territory
+from booking.services import persons
 from booking.services.transaction import Transaction
-from booking.store import demande as rows
 from booking.store.demande import Demande
 from booking.store.slots import Slot
 
 POST, CALL = "post", "call"
-
-
-def contact_of(tx: Transaction, demande: Demande) -> Contact:
-    """The contact that a demande was filed with."""
-    plain = tx.world.keys.open("demande", "contact_sealed", demande.id, demande.contact_sealed)
-    return Contact(**json.loads(plain))
 
 
 def tell(
@@ -30,16 +23,16 @@ def tell(
     ``event`` names the event once and for all (``offer:<id>``): said twice, it is sent once. Who has neither mail nor
     telephone gets a letter, printed by the staff; without an address their name goes on the staff's call list.
     """
-    entries = [demande, *rows.attached_entries(tx.session, demande.id)] if everybody else [demande]
+    entries = persons.voices(tx.session, demande) if everybody else [demande]
     for entry in entries:
-        for channel, to in _ways(contact_of(tx, entry)):
+        for channel, to in _ways(persons.contact_of(tx.world, entry)):
             tx.post(
                 f"{event}:{entry.reference}:{channel}",
                 channel,
                 template,
                 entry.lang,
                 to,
-                {"reference": entry.reference, **params},
+                {"reference": entry.reference, **persons.page_of(tx.world, entry), **params},
                 demande_id=entry.id,
             )
 
