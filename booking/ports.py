@@ -114,8 +114,8 @@ class WaitlistIndex(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as the gateway sends it. ``message_id`` is stable: a repeat has the same id and words. ``lang`` is the
-    language of the words: the mail gateway makes an HTML form of the same text and says it there."""
+    """One message as the gateway sends it. ``message_id`` is stable: a repeat has the same id and words. ``lang`` says
+    their language: the mail gateway makes an HTML form of the same text and says it there."""
 
     message_id: str
     to: str
@@ -141,7 +141,7 @@ class Renderer(Protocol):
     """Templates → words, in the language kept with the demande."""
 
     def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
-        """(subject, text) of ``mail/<name>`` or ``sms/<name>`` (no subject). ``params``: JSON; ``…_at`` and ``…_on`` are ISO."""
+        """(subject, text) of ``mail/<name>`` or ``sms/<name>`` (no subject). ``…_at``, ``…_on`` are ISO text."""
         ...
 
     def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
@@ -149,7 +149,7 @@ class Renderer(Protocol):
         ...
 
     def calendar(self, event: Mapping[str, Any]) -> bytes:
-        """An iCalendar file: uid, sequence, stamp_at, start_at, length_min, zone, site, address, reference, lang, cancelled."""
+        """An iCalendar file of ``event``: the keys of :func:`booking.gateways.documents.calendar`, and ``lang``."""
         ...
 
     def qr(self, text: str) -> str:

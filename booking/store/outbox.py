@@ -51,3 +51,17 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[OutboxMessage]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+
+
+def of_event(
+    session: Session, demande_ids: Sequence[UUID], template: str, created_at: datetime
+) -> Sequence[OutboxMessage]:
+    """The mails and SMS by which one event was told: written by one transaction, hence at one instant."""
+    return session.scalars(
+        select(OutboxMessage).where(
+            OutboxMessage.demande_id.in_(demande_ids),
+            OutboxMessage.template == template,
+            OutboxMessage.created_at == created_at,
+            OutboxMessage.channel.in_(("mail", "sms")),
+        )
+    ).all()

@@ -1,0 +1,155 @@
+"""Words and papers: mails and SMS by Jinja, PDFs by Typst, in the language kept with the demande.
+
+A message in another language carries the French text below, which alone has legal force; a PDF says both side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import fontpkg_noto_sans
+import fontpkg_noto_sans_arabic
+import typst
+
+from booking.gateways import catalogues, documents, words
+
+PDF = words.TEMPLATES / "pdf"
+_SENTENCE = re.compile(r'(?<![\w-])(?:t|both|fact|legal|section|head|paper\.with)\(\s*"([^"]+)"')
+_SPARE_LINES = re.compile(r"\n\s*\n\s*")
+
+
+class TemplateRenderer:
+    """The renderer of :mod:`booking.ports`. ``public_url``: where people find us, without a final slash."""
+
+    def __init__(self, public_url: str) -> None:
+        self._public_url = public_url
+
+    def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
+        """(subject, text) of templates/<template>.txt; an SMS has no subject. A missing value raises."""
+        values = self._values(params)
+        subject, text = _said(template, lang, values)
+        if template.startswith("mail/") and lang in catalogues.TRANSLATED:
+            text += catalogues.FRENCH_BELOW + _said(template, catalogues.SOURCE, values)[1]
+        return subject, text
+
+    def _values(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        values = {name: _typed(name, value) for name, value in params.items()}
+        private = "link" in values
+        return values | {
+            "home": self._public_url,
+            "host": urlsplit(self._public_url).netloc,
+            "private": private,
+            "page": values["link"] if private else f"{self._public_url}/suivi",
+            "town": values.get("town") or values.get("site"),
+        }
+
+    def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
+        """Tagged PDF/UA-1; the same data gives the same bytes. ``qr`` in ``data`` is drawn as a QR code.
+
+        Each moment and day of ``data`` reaches the template in words, as ``said`` (in ``lang``) and ``french``.
+        """
+        lang = data["lang"] if data["lang"] in catalogues.LANGUAGES else catalogues.SOURCE
+        source = PDF / f"{template}.typ"
+        given = {
+            **data,
+            "lang": lang,
+            "dir": catalogues.LANGUAGES[lang].direction,
+            "reviewed": catalogues.LANGUAGES[lang].reviewed,
+            "home": self._public_url,
+            "said": _in_words(data, lang),
+            "french": _in_words(data, catalogues.SOURCE),
+            "sentences": _sentences_in(lang),
+        }
+        if "qr" in given:
+            given["qr"] = documents.qr_svg(given["qr"])
+        return typst.compile(
+            str(source),
+            root=str(PDF),
+            font_paths=_fonts(),
+            format="pdf",
+            pdf_standards="ua-1",
+            sys_inputs={"data": json.dumps(given, ensure_ascii=False)},
+        )
+
+    def calendar(self, event: Mapping[str, Any]) -> bytes:
+        """See :func:`booking.gateways.documents.calendar`."""
+        with catalogues.using(event["lang"]):
+            return documents.calendar({name: _typed(name, value) for name, value in event.items()})
+
+    def qr(self, text: str) -> str:
+        """See :func:`booking.gateways.documents.qr_svg`."""
+        return documents.qr_svg(text)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name.endswith("_at"):
+        return datetime.fromisoformat(value)
+    if isinstance(value, str) and name.endswith("_on"):
+        return date.fromisoformat(value)
+    return value
+
+
+def _said(template: str, lang: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    rendered = words.render(f"{template}.txt", lang, values).strip()
+    # templates/mail/base.txt: the first line is the subject.
+    subject, _, text = rendered.partition("\n") if template.startswith("mail/") else ("", "", rendered)
+    return subject, _SPARE_LINES.sub("\n\n", text).strip()
+
+
+# ------------------------------------------------------------------ what a Typst source is given
+
+
+def _in_words(data: Mapping[str, Any], lang: str) -> dict[str, str]:
+    zone = data.get("zone", "UTC")
+    said = {}
+    with catalogues.using(lang):
+        for name, value in ((name, _typed(name, value)) for name, value in data.items()):
+            if isinstance(value, datetime):
+                local = words.at_site(value, zone)
+                said[name] = words.format_datetime_at_site(value, zone)
+                said[f"{name}.date"] = words.format_date_in_words(local)
+                said[f"{name}.hour"] = words.format_hour(local)
+            elif isinstance(value, date):
+                said[name] = words.format_date_in_words(value)
+            elif name.endswith("_days") and value is not None:
+                said[name] = words.format_days(value)
+    return said
+
+
+@cache
+def _sentences_in(lang: str) -> dict[str, str]:
+    """Every ``t("…")`` of the PDF templates, said in ``lang``."""
+    catalogue = catalogues.translations(lang)
+    sources = sorted(PDF.glob("*.typ"))
+    return {
+        sentence: catalogue.gettext(sentence)
+        for source in sources
+        for _, sentence in _marked(source.read_text(encoding="utf-8"))
+    }
+
+
+def _marked(source: str) -> Iterator[tuple[int, str]]:
+    for found in _SENTENCE.finditer(source):
+        yield source.count("\n", 0, found.start()) + 1, found.group(1)
+
+
+def extract_typst(
+    fileobj: BinaryIO, _keywords: Collection[str], _comment_tags: Collection[str], options: Mapping[str, Any]
+) -> Iterator[tuple[int, str, str, list[str]]]:
+    """For Babel (translations/babel.cfg): the sentences of one Typst source."""
+    for line, sentence in _marked(fileobj.read().decode()):
+        yield line, "gettext", sentence, []
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """Our own fonts only: a PDF looks alike on every machine. They come as packages; none is committed."""
+    folders = [Path(package.ROOT) / "files" for package in (fontpkg_noto_sans, fontpkg_noto_sans_arabic)]
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)

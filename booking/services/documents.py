@@ -1,0 +1,214 @@
+"""Papers of a demande: receipt, convocation with its signed QR code, letter, calendar file. Reading only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain import convocation as rules
+from booking.domain.convocation import ConvocationState, Pass
+from booking.domain.demande import DemandeState, provisional_until
+from booking.domain.errors import InvalidInput, NotFound
+from booking.domain.territory import SiteKind, Territory
+from booking.ports import World
+from booking.services import configuration, notices, persons, waitlist
+from booking.services.configuration import Rules
+from booking.store import convocation as convocations
+from booking.store import demande as demandes
+from booking.store import log, slots
+from booking.store.convocation import Convocation
+from booking.store.demande import Demande
+from booking.store.slots import Slot
+
+PDF, CALENDAR = "application/pdf", "text/calendar; charset=utf-8"
+QR = "qr"
+_HELD = frozenset({ConvocationState.CONFIRMED, ConvocationState.SERVED, ConvocationState.ABSENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file to hand out; ``name`` holds a reference, never a name or a need."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+def receipt(world: World, demande_id: UUID) -> Document:
+    """The receipt of a filing, in the language of its demande: what it was given then, what is known now.
+
+    Raises NotFound.
+    """
+    with world.reading() as session:
+        demande = _demande(session, demande_id)
+        in_force = configuration.current(session, world.clock.now())
+        territory = in_force.territory(demande.territory)
+        data = (
+            _paper(world, demande, territory)
+            | _what(demande, in_force)
+            | _outlook(world, session, demande, territory)
+            | _proof(world, session, demande)
+        )
+    return Document(f"recu-{demande.reference}.pdf", PDF, world.render.pdf("receipt", data))
+
+
+def convocation(world: World, convocation_id: UUID) -> Document:
+    """The convocation of a confirmed appointment. Raises NotFound, also for an offer that nobody accepted."""
+    with world.reading() as session:
+        held, slot, demande, in_force = _holding(world, session, convocation_id)
+        if held.state not in _HELD:
+            raise NotFound("convocation")
+        data = _paper(world, demande, in_force.territory(slot.territory)) | _card(world, held, slot, demande, in_force)
+    return Document(f"convocation-{held.reference}.pdf", PDF, world.render.pdf("convocation", data))
+
+
+def letter(world: World, convocation_id: UUID) -> Document:
+    """The offer, or the convocation of a standing acceptance, as a letter for a window envelope.
+
+    Raises NotFound, also when no postal address is known or the offer is over.
+    """
+    with world.reading() as session:
+        held, slot, demande, in_force = _holding(world, session, convocation_id)
+        postal = persons.contact_of(world, demande).postal
+        if held.state not in _HELD | {ConvocationState.OFFERED} or not postal:
+            raise NotFound("letter")
+        territory = in_force.territory(slot.territory)
+        identity = persons.identity_of(world, demande)
+        data = _paper(world, demande, territory) | _card(world, held, slot, demande, in_force)
+        data |= {
+            "demande": demande.reference,
+            "recipient": [f"{identity.given_names} {identity.family_name}".strip(), *postal.splitlines()],
+            "sender_address": _lines(slot, territory),
+            "written_on": world.clock.now().astimezone(territory.zone).date().isoformat(),
+        }
+        if held.state is ConvocationState.OFFERED and held.expires_at:
+            data["expires_at"] = held.expires_at.isoformat()
+    return Document(f"lettre-{held.reference}.pdf", PDF, world.render.pdf("letter", data))
+
+
+def calendar(world: World, convocation_id: UUID) -> Document:
+    """The appointment as an iCalendar file; once it is cancelled, the file that takes it out again. Raises NotFound."""
+    with world.reading() as session:
+        held, slot, demande, in_force = _holding(world, session, convocation_id)
+        if held.answered_at is None:
+            raise NotFound("convocation")
+        cancelled = held.state not in _HELD
+        event = notices.place_and_hour(slot, in_force.territory(slot.territory)) | {
+            "uid": f"{held.id}@tour-de-role",
+            "sequence": int(cancelled),
+            "stamp_at": (held.ended_at or held.answered_at).isoformat(),
+            "length_min": slot.length_min,
+            "reference": held.reference,
+            "lang": demande.lang,
+            "cancelled": cancelled,
+        }
+    return Document(f"rendez-vous-{held.reference}.ics", CALENDAR, world.render.calendar(event))
+
+
+def qr_text(world: World, held: Convocation, slot: Slot) -> str:
+    """What the QR code of a convocation says, signed: it is read without network, from paper or from a screenshot."""
+    payload = rules.pass_bytes(Pass(held.reference, slot.territory, slot.site, slot.on_date, slot.start))
+    kid, signature = world.keys.sign(QR, payload)
+    return rules.encode_qr(payload, signature, kid)
+
+
+def read_qr(world: World, text: str) -> str:
+    """The reference of the convocation whose QR code was scanned.
+
+    Raises InvalidInput('qr_unreadable' | 'qr_forged'): damaged, or not signed by one of our keys.
+    """
+    payload, signature, kid = rules.decode_qr(text)
+    if not world.keys.verify(QR, kid, payload, signature):
+        raise InvalidInput("qr_forged")
+    return rules.read_pass(payload).reference
+
+
+# --- what each paper is told -----------------------------------------------------------------------------
+
+
+def _paper(world: World, demande: Demande, territory: Territory) -> dict[str, Any]:
+    sites = territory.sites.values()
+    issuer = next((site.name for site in sites if site.kind is SiteKind.PREFECTURE), territory.name)
+    return {
+        "lang": demande.lang,
+        "zone": territory.zone.key,
+        "issuer": issuer,
+        "demonstration": world.demonstration,
+    }
+
+
+def _what(demande: Demande, in_force: Rules) -> dict[str, Any]:
+    label = in_force.catalogue.motifs[demande.motif].label
+    return {
+        "reference": demande.reference,
+        "motif": label.in_language(demande.lang),
+        "motif_french": label.fr,
+        "filed_at": demande.filed_at.isoformat(),
+    }
+
+
+def _outlook(world: World, session: Session, demande: Demande, territory: Territory) -> dict[str, Any]:
+    secrets = persons.secrets_of(world, demande)
+    known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
+    provisional = demande.state is DemandeState.PROVISIONAL
+    until = provisional_until(demande.filed_at).astimezone(territory.zone).date()
+    data = {
+        "code": secrets.code if secrets else None,
+        "next_draw_at": known.next_draw_at.isoformat() if known.next_draw_at else None,
+        "wait_median_days": known.estimate.median_days if known.estimate else None,
+        "wait_p90_days": known.estimate.p90_days if known.estimate else None,
+        "deadline_on": demande.deadline_on.isoformat() if demande.deadline_on else None,
+        "confirm_before_on": until.isoformat() if provisional else None,
+    }
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:
+    entries = log.entries_of(session, demande.id)
+    if not entries:  # a provisional filing is not in the log yet
+        return {}
+    first = entries[0]
+    proof = {"entry": first.entry.decode(), "leaf": first.leaf.hex()}
+    if first.salt_sealed is not None:
+        proof["salt"] = world.keys.open("log_entry", "salt_sealed", first.id, first.salt_sealed).hex()
+    promised = {"promised at": first.promised_at.isoformat(), "key": first.promise_kid, "promise": first.promise.hex()}
+    return {"proof": proof | promised}
+
+
+def _card(world: World, held: Convocation, slot: Slot, demande: Demande, in_force: Rules) -> dict[str, Any]:
+    documents = in_force.catalogue.motifs[demande.motif].documents
+    return {
+        **notices.place_and_hour(slot, in_force.territory(slot.territory)),
+        "reference": held.reference,
+        "qr": qr_text(world, held, slot),
+        "documents": [
+            {"label": one.label.in_language(demande.lang), "french": one.label.fr, "example": one.example}
+            for one in documents
+        ],
+    }
+
+
+def _lines(slot: Slot, territory: Territory) -> list[str]:
+    address = territory.sites[slot.site].address_on(slot.on_date)
+    return [*address.lines, f"{address.postal_code} {address.town}"] if address else []
+
+
+# --- rows ------------------------------------------------------------------------------------------------
+
+
+def _demande(session: Session, demande_id: UUID) -> Demande:
+    demande = demandes.by_id(session, demande_id)
+    if demande is None:
+        raise NotFound("demande")
+    return demande
+
+
+def _holding(world: World, session: Session, convocation_id: UUID) -> tuple[Convocation, Slot, Demande, Rules]:
+    held = convocations.by_id(session, convocation_id)
+    slot = slots.by_id(session, held.slot_id) if held else None
+    if held is None or slot is None:
+        raise NotFound("convocation")
+    return held, slot, _demande(session, held.demande_id), configuration.current(session, world.clock.now())

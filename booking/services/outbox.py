@@ -1,0 +1,143 @@
+"""Messages leave here, outside any transaction: claim a few, then for each one send it and note it.
+
+A message is repeated only after death between the gateway's acceptance and our note, with the same Message-ID and the
+same words. A server that is down costs nobody an attempt: its channel rests and is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from booking.domain.demande import DemandeState
+from booking.domain.errors import BookingError, InvalidInput, Unavailable
+from booking.domain.waitlist import PauseReason
+from booking.ports import Message, World
+from booking.services import convocation, notices, persons
+from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import demande as demandes
+from booking.store import outbox as rows
+from booking.store.outbox import OutboxMessage
+
+BATCH = 20
+CLAIM = timedelta(minutes=15)
+"""Longer than a batch can last, so that two workers never hold one message: 20 messages, 30 s of timeouts each."""
+REST = timedelta(minutes=2)
+MAX_ATTEMPTS = 12
+_FIRST_DELAY = timedelta(minutes=1)
+_LONGEST_DELAY = timedelta(hours=1)
+_WORTHLESS_LATER = frozenset({"contact_code"})
+_PAUSED_WHEN_UNREACHED = frozenset({DemandeState.ADMITTED, DemandeState.WAITING, DemandeState.OFFERED})
+_SERVER_DOWN = frozenset({"mail_down", "sms_down", "key_missing"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one round did. ``claimed`` equal to the batch's size means that more may be due."""
+
+    claimed: int
+    sent: int
+    postponed: int
+    failed: int
+
+
+def back_off(attempts: int) -> timedelta:
+    """Delay after the ``attempts``-th refusal of one message: 1, 2, 4… minutes, one hour at most."""
+    return min(_FIRST_DELAY * (1 << min(attempts - 1, 10)), _LONGEST_DELAY)
+
+
+def deliver(world: World, limit: int = BATCH) -> Delivered:
+    """Send what is due, oldest first, at most ``limit`` messages; what waits longer is for the next round."""
+    claimed = _claim(world, limit)
+    resting: set[str] = set()
+    ends = [_deliver_one(world, row, resting) for row in claimed]
+    if len(claimed) == limit and not resting:
+        world.jobs.enqueue("deliver")
+    return Delivered(len(claimed), ends.count("sent"), ends.count("postponed"), ends.count("failed"))
+
+
+def _claim(world: World, limit: int) -> Sequence[OutboxMessage]:
+    """Take messages for ourselves; should we die, they are due again once the claim is over."""
+    with transaction(world) as tx:
+        due = rows.due(tx.session, tx.now, limit)
+        for row in due:
+            row.not_before_at = tx.now + CLAIM
+        tx.session.flush()
+        tx.session.expunge_all()
+    return due
+
+
+def _deliver_one(world: World, row: OutboxMessage, resting: set[str]) -> str:
+    if row.channel in resting:
+        return _postpone(world, row.id)
+    try:
+        _send(world, row)
+    except Unavailable as error:
+        if error.code in _SERVER_DOWN:
+            resting.add(row.channel)
+            return _postpone(world, row.id)
+        return _refused(world, row.id, error, for_good=False)
+    except InvalidInput as error:
+        return _refused(world, row.id, error, for_good=True)
+    with transaction(world) as tx:
+        _row(tx, row.id).sent_at = tx.now
+    return "sent"
+
+
+def _send(world: World, row: OutboxMessage) -> None:
+    opened = json.loads(world.keys.open("outbox", "sealed", row.id, row.sealed))
+    subject, text = world.render.message(f"{row.channel}/{row.template}", row.lang, opened["params"])
+    message_id = f"<{row.id}@{urlsplit(world.public_url).hostname}>"
+    gateway = world.mail if row.channel == "mail" else world.sms
+    gateway.send(Message(message_id, opened["to"], subject, text, row.lang))
+
+
+def _postpone(world: World, message_id: UUID) -> str:
+    with transaction(world) as tx:
+        _row(tx, message_id).not_before_at = tx.now + REST
+    return "postponed"
+
+
+def _refused(world: World, message_id: UUID, error: BookingError, *, for_good: bool) -> str:
+    with transaction(world) as tx:
+        row = _row(tx, message_id)
+        row.attempts += 1
+        if not for_good and row.attempts < MAX_ATTEMPTS:
+            row.not_before_at = tx.now + back_off(row.attempts)
+            return "postponed"
+        row.failed_at, row.failure = tx.now, error.code
+        _hand_to_staff(tx, row)
+    return "failed"
+
+
+def _hand_to_staff(tx: Transaction, row: OutboxMessage) -> None:
+    """When no mail and no SMS of an event reached anybody: a name on the call list, and a pause without penalty."""
+    tx.note(SYSTEM, "message_failed", f"message:{row.id}", channel=row.channel, failure=row.failure)
+    entry = demandes.by_id(tx.session, row.demande_id) if row.demande_id else None
+    if entry is None or row.template in _WORTHLESS_LATER:
+        return
+    main = persons.main_of(tx.session, entry, lock=True)
+    entries = [one.id for one in persons.voices(tx.session, main)]
+    tx.session.flush()
+    told = rows.of_event(tx.session, entries, row.template, row.created_at)
+    if any(one.failed_at is None for one in told):
+        return
+    opened: dict[str, Any] = json.loads(tx.world.keys.open("outbox", "sealed", row.id, row.sealed))
+    tx.post(f"call:{row.id}", notices.CALL, row.template, row.lang, opened["to"], opened["params"], main.id)
+    if main.state in _PAUSED_WHEN_UNREACHED:
+        convocation.release(tx, main)
+        main.paused_at, main.pause_reason = tx.now, PauseReason.DELIVERY_FAILURE
+        persons.move(tx, main, DemandeState.PAUSED)
+        tx.note(SYSTEM, "person_unreached", f"demande:{main.id}", main.territory)
+
+
+def _row(tx: Transaction, message_id: UUID) -> OutboxMessage:
+    row = tx.session.get(OutboxMessage, message_id, with_for_update=True)
+    if row is None:  # rows of the outbox are erased long after they were sent
+        raise LookupError(message_id)
+    return row
