@@ -161,6 +161,11 @@ def load(**overrides: Any) -> Settings:
     return settings
 
 
+def settle(name: str, value: object) -> None:
+    """Fix one setting for this process and those it starts, as if the environment had said so from the beginning."""
+    os.environ[PREFIX + name.upper()] = str(value)
+
+
 def _scheme(url: str, *schemes: str) -> str:
     if url and not url.startswith(schemes):
         raise ValueError("must start with " + " or ".join(schemes))

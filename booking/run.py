@@ -1,0 +1,153 @@
+"""``booking run``: one parent for everything, behind ``make run``.
+
+The parent imports the application, opens no connection, starts Valkey (unless there is a Redis), prepares the database
+in a child that ends, then forks web, worker and scheduler, which share its memory. It starts again whoever dies, and
+stops the children before Valkey. The listening socket is the parent's: while the web server restarts, visitors wait
+instead of being refused. Data survive ``kill -9`` of any process, the parent's included.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import http.client
+import os
+import socket
+import sys
+from functools import partial
+from typing import IO
+
+from booking import bootstrap, logs
+from booking import settings as environment
+from booking.clock import SystemClock
+from booking.gateways import config_files, keyring
+from booking.gateways.embedded import EmbeddedFailed, Valkey
+from booking.processes import CannotRun, Child, Parent
+from booking.services import configuration, demonstration_accounts
+from booking.settings import Settings
+from booking.store import base, migrate
+from booking.web import server
+from workers import scheduler, worker
+
+PORTS_TRIED = 50
+
+
+def main(settings: Settings) -> None:
+    """Run until Ctrl-C or SIGTERM. Raises CannotRun, KeysUnusable and EmbeddedFailed before anything is served."""
+    lock = _alone(settings)
+    if settings.demonstration:
+        keyring.initialise(settings.keys_dir, demonstration=True, now=SystemClock().now())
+    keyring.FileKeyring(settings.keys_dir, production=not settings.demonstration)
+    listener = _listen(settings)
+    environment.settle("port", listener.getsockname()[1])
+    settings = environment.load()
+    _write(lock, f"{os.getpid()} {settings.public_url}")
+    Parent(
+        [
+            Child("web", partial(server.main, settings, listener)),
+            Child("worker", worker.main),
+            Child("scheduler", scheduler.main),
+        ],
+        valkey=Valkey(settings.var_dir) if settings.embedded_redis else None,
+        prepare=partial(prepare, settings) if settings.demonstration else None,
+        announce=partial(_announce, settings),
+        private=[lock],
+    ).run()
+
+
+def prepare(settings: Settings) -> None:
+    """Newest schema, the files' first versions, demonstration accounts: whatever of them is missing."""
+    engine = base.make_engine(settings.database_url)
+    migrate.upgrade(engine)
+    engine.dispose()
+    world = bootstrap.world()
+    configuration.seed(world, config_files.seeds(settings.demarches_file, settings.territory_files))
+    demonstration_accounts.create(world)
+
+
+def welcome(settings: Settings) -> str:
+    """What the terminal says once the first page answers."""
+    lines = ["", f"Tour de rôle is open: {settings.public_url}"]
+    if settings.demonstration:
+        people = ", ".join(("agent", "agent2", "referent", "superviseur", "superviseur2"))
+        lines += [
+            "This is a DEMONSTRATION: invented people, keys of no worth, a local beacon that proves nothing.",
+            f"Staff sign in at {settings.public_url}/connexion as {people};",
+            "the password is demonstration-NAME (demonstration-agent, …), the code is shown on that page.",
+            f"Messages are written to {settings.var_dir / 'outbox'}.",
+            f"Stop with Ctrl-C; your data stay in {settings.var_dir}.",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _alone(settings: Settings) -> IO[str]:
+    """The lock of this installation, ours from now on. CannotRun when another parent has it."""
+    path = settings.var_dir / "run.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"{settings.var_dir} cannot be written ({error.strerror}); set BOOKING_VAR_DIR.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        pid, _, url = lock.read().partition(" ")
+        raise CannotRun(f"Already running on {settings.var_dir}: {url} (process {pid}).") from None
+    return lock
+
+
+def _write(lock: IO[str], text: str) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The web socket. A demonstration takes the next free port and says so; production never moves."""
+    last = min(settings.port + PORTS_TRIED, 65535) if settings.demonstration else settings.port
+    for port in range(settings.port, last + 1):
+        listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, port))
+            listener.listen(2048)
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise CannotRun(f"Cannot listen on {settings.host}:{port}: {error.strerror}.") from None
+            continue
+        if port != settings.port:
+            print(f"Port {settings.port} is taken by another program: using {port} instead.", flush=True)
+        return listener
+    raise CannotRun(f"Port {settings.port} is taken by another program; set BOOKING_PORT.")
+
+
+def _announce(settings: Settings) -> bool:
+    """Say where to go once a page comes back. (The socket is open from the start: this waits for a web process.)"""
+    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=1)
+    try:
+        connection.request("HEAD", "/")
+        ready = connection.getresponse().status < 500
+    except OSError:
+        ready = False
+    finally:
+        connection.close()
+    if ready:
+        print(welcome(settings), flush=True)
+    return ready
+
+
+def start() -> int:
+    """The verb: read the settings, run, and turn what prevents it into one line each."""
+    try:
+        settings = environment.load()
+        logs.configure(settings)
+        main(settings)
+        return 0
+    except environment.SettingsInvalid as error:
+        mistakes = error.mistakes
+    except (CannotRun, keyring.KeysUnusable, EmbeddedFailed) as error:
+        mistakes = [str(error)]
+    print("\n".join(mistakes), file=sys.stderr)
+    return 2
