@@ -1,0 +1,84 @@
+"""Errors as pages: what happened, in one plain sentence, and what to do next. Never a stack trace, never a value typed.
+
+Sentences live in templates/errors/sentences.html; this module only maps an exception to a status and a code.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from flask import Flask, Response, g, make_response, render_template
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, TooManyRequests
+
+from booking.domain.errors import BookingError, TooMany
+from booking.gateways.words import TEMPLATES
+
+# What a page exists for; any other status borrows the nearest of the two general ones.
+PAGES = frozenset({400, 403, 404, 405, 409, 413, 422, 429, 500, 503})
+_DEFAULT_RETRY_S = 60
+_log = logging.getLogger(__name__)
+
+
+def page(status: int, code: str = "", *, retry_after_s: int | None = None) -> Response:
+    """The error page for ``status``; ``code`` names its sentence, else the page's general one is said."""
+    known = status if status in PAGES else (500 if status >= 500 else 400)
+    if known == 429 and retry_after_s is None:
+        retry_after_s = _DEFAULT_RETRY_S
+    body = render_template(
+        "errors/page.html",
+        status=known,
+        code=code,
+        retry_after_s=retry_after_s,
+        request_id=g.get("request_id", ""),
+    )
+    response = make_response(body, known)
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
+    return response
+
+
+def _refused(error: BookingError) -> Response:
+    retry_after_s = error.retry_after_s if isinstance(error, TooMany) else None
+    return page(error.status, error.code, retry_after_s=retry_after_s)
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, CSRFError):
+        return page(400, "form_expired")
+    if isinstance(error, RequestEntityTooLarge):
+        response = page(413)
+    elif isinstance(error, TooManyRequests):
+        response = page(429)
+    else:
+        response = page(error.code or 500)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _redirect_or_page(error: HTTPException) -> Response | HTTPException:
+    """A redirection raised by the router (missing final slash) is an answer, not an error."""
+    return error if error.code is not None and error.code < 400 else _http(error)
+
+
+def _unexpected(error: Exception) -> Response:
+    """Log the kind and the place, not the message: a database error quotes the values of its statement."""
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    _log.error(
+        "unexpected error", extra={"error": type(error).__name__, "at": places, "request_id": g.get("request_id", "")}
+    )
+    try:
+        return page(500)
+    except Exception as second:  # the page itself is what broke: answer without any template
+        _log.error("error page failed", extra={"error": type(second).__name__})
+        return make_response((TEMPLATES / "errors" / "minimal.html").read_text(encoding="utf-8"), 500)
+
+
+def install(app: Flask) -> None:
+    """Register the handlers. Under test an unexpected error is raised, so that a test shows where it came from."""
+    app.register_error_handler(BookingError, _refused)
+    app.register_error_handler(HTTPException, _redirect_or_page)
+    if not app.testing:
+        app.register_error_handler(Exception, _unexpected)

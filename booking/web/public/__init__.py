@@ -1,0 +1,1 @@
+"""Pages that anybody may open, before or without a demande."""
