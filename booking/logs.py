@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 import traceback
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -25,8 +25,8 @@ SECRETS = re.compile(
 MASK = "•••"
 
 
-def configure(settings: Settings) -> None:
-    """Send every log line of this process, the libraries' too, through one form."""
+def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
+    """Send every log line of this process, the libraries' too, through one form to ``stream``."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -41,10 +41,10 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    last: Processor = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    last: Processor = structlog.dev.ConsoleRenderer(colors=stream.isatty())
     if not settings.demonstration:
         last = structlog.processors.JSONRenderer(ensure_ascii=False)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import StringIO
 
 import pytest
 import structlog
@@ -14,21 +15,17 @@ from booking.settings import Mode, Settings
 
 
 @pytest.fixture
-def production_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    root = logging.getLogger()
-    before, level = root.handlers, root.level
-    levels = {name: logging.getLogger(name).level for name in ("rq", "alembic", "gunicorn.error", "sqlalchemy.engine")}
-    logs.configure(Settings(mode=Mode.PRODUCTION))
-    yield
-    root.handlers = before
-    root.setLevel(level)
-    for name, old in levels.items():
-        logging.getLogger(name).setLevel(old)
+def written() -> Iterator[Callable[[], list[dict[str, object]]]]:
+    """Production's logs; what was written so far, line by line."""
+    loggers = [logging.getLogger(name) for name in ("", "rq", "alembic", "gunicorn.error", "sqlalchemy.engine")]
+    handlers, levels = loggers[0].handlers, [logger.level for logger in loggers]
+    stream = StringIO()
+    logs.configure(Settings(mode=Mode.PRODUCTION), stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    loggers[0].handlers = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     structlog.reset_defaults()
-
-
-def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -45,24 +42,22 @@ def test_masked(value: str, shown: str) -> None:
     assert logs.mask(None, "", {"event": value, "count": 3}) == {"event": shown, "count": 3}
 
 
-@pytest.mark.usefixtures("production_logs")
-def test_ours_and_the_libraries_lines_have_one_form(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ours_and_the_libraries_lines_have_one_form(written: Callable[[], list[dict[str, object]]]) -> None:
     structlog.get_logger("booking.x").info("filed", batch="7")
     logging.getLogger("somebody.else").warning("bounced %s", "lea@example.org")
-    ours, theirs = written(capsys)
+    ours, theirs = written()
     assert ours["event"] == "filed"
     assert ours["batch"] == "7"
     assert theirs["event"] == "bounced •••"
     assert {"timestamp", "level", "logger"} <= ours.keys() & theirs.keys()
 
 
-@pytest.mark.usefixtures("production_logs")
-def test_an_exception_is_its_type_and_place_never_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_its_type_and_place_never_its_message(written: Callable[[], list[dict[str, object]]]) -> None:
     try:
         raise ValueError("row (Léa, 12 rue des Pins)")
     except ValueError:
         logging.getLogger("flask.app").exception("Exception on %s", "/s/x")
-    (line,) = written(capsys)
+    (line,) = written()
     assert line["error"] == "ValueError"
     assert "test_logs.py" in str(line["where"])
     assert "test_an_exception_is_its_type" in str(line["where"]), "a long name is not a secret"
