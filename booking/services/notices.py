@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from booking.domain.demande import Contact
@@ -23,7 +23,13 @@ def tell(
     ``event`` names the event once and for all (``offer:<id>``): said twice, it is sent once. Who has neither mail nor
     telephone gets a letter, printed by the staff; without an address their name goes on the staff's call list.
     """
-    entries = persons.voices(tx.session, demande) if everybody else [demande]
+    tell_each(tx, persons.voices(tx.session, demande) if everybody else [demande], template, event, params)
+
+
+def tell_each(
+    tx: Transaction, entries: Iterable[Demande], template: str, event: str, params: Mapping[str, Any]
+) -> None:
+    """The same to exactly these entries: a draw tells everybody who waits, without asking again who they are."""
     for entry in entries:
         for channel, to in _ways(persons.contact_of(tx.world, entry)):
             tx.post(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
 from booking.ports import World
+from booking.store import outbox
 from booking.store.journal import JournalRow
-from booking.store.outbox import OutboxMessage
+
+T = TypeVar("T")
 
 USAGER = "usager"
 SYSTEM = "system"
@@ -35,6 +37,7 @@ class Transaction:
     session: Session
     now: datetime
     _jobs: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    _posts: list[dict[str, Any]] = field(default_factory=list)
     _index: list[tuple[str, str, int | None]] = field(default_factory=list)
 
     def new_id(self) -> UUID:
@@ -69,25 +72,29 @@ class Transaction:
         demande_id: UUID | None = None,
         not_before_at: datetime | None = None,
     ) -> None:
-        """Put one message into the outbox; a second call with the same ``dedup_key`` does nothing."""
-        if self.session.scalar(select(OutboxMessage.id).where(OutboxMessage.dedup_key == dedup_key)):
-            return
+        """One message for the outbox, written with the commit; a second with the same ``dedup_key`` does nothing."""
         row_id = self.new_id()
         plain = json.dumps({"to": to, "params": dict(params)}, ensure_ascii=False).encode()
-        self.session.add(
-            OutboxMessage(
-                id=row_id,
-                dedup_key=dedup_key,
-                channel=channel,
-                demande_id=demande_id,
-                template=template,
-                lang=lang,
-                sealed=self.world.keys.seal("outbox", "sealed", row_id, plain),
-                created_at=self.now,
-                not_before_at=not_before_at or self.now,
-            )
+        self._posts.append(
+            {
+                "id": row_id,
+                "dedup_key": dedup_key,
+                "channel": channel,
+                "demande_id": demande_id,
+                "template": template,
+                "lang": lang,
+                "sealed": self.world.keys.seal("outbox", "sealed", row_id, plain),
+                "created_at": self.now,
+                "not_before_at": not_before_at or self.now,
+                "attempts": 0,
+            }
         )
         self.after("deliver")
+
+    def write_posts(self) -> None:
+        """All messages of the transaction in one statement: a draw may tell ten thousand people."""
+        self.session.flush()
+        outbox.add(self.session, self._posts)
 
     def after(self, job: str, *ids: str) -> None:
         """Enqueue ``job`` once the commit is done."""
@@ -115,7 +122,23 @@ def transaction(world: World) -> Iterator[Transaction]:
     with world.sessions() as session:
         opened = Transaction(world, session, world.clock.now())
         yield opened
+        opened.write_posts()
     opened.leave()
+
+
+def attempt(world: World, act: Callable[[Transaction], T]) -> T:
+    """Run ``act`` in a write transaction; again in a new one when a unique index says that somebody was faster.
+
+    The second time it sees what the other wrote. Twice more at most: a clash that stays is a fault, and is raised.
+    """
+    for _ in range(2):
+        try:
+            with transaction(world) as tx:
+                return act(tx)
+        except IntegrityError:
+            continue
+    with transaction(world) as tx:
+        return act(tx)
 
 
 def scope_of(territory: str, family: str) -> str:

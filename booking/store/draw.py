@@ -8,9 +8,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint, func, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
 
+from booking.domain.errors import Conflict
 from booking.domain.slots import DrawKind
 from booking.store.base import Base, Coded, live_index, quoted
 
@@ -108,6 +110,34 @@ class BatchSlot(Base):
     class_key: Mapped[str] = mapped_column(String(96))
 
 
+def by_id(session: Session, batch_id: UUID, *, lock: bool = False) -> Batch | None:
+    return session.get(Batch, batch_id, with_for_update=lock)
+
+
+def claim_scope(session: Session, batch: Batch) -> None:
+    """``planned`` → ``frozen``: the partial unique index lets one batch of a scope be under way.
+
+    Raises Conflict('draw_under_way') when another is.
+    """
+    batch.state = BatchState.FROZEN
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict("draw_under_way") from error
+
+
+def add_lines(session: Session, lines: list[dict[str, Any]]) -> None:
+    """Frozen lines, in bulk."""
+    if lines:
+        session.execute(insert(BatchLine), lines)
+
+
+def add_slots(session: Session, slots: list[dict[str, Any]]) -> None:
+    """Frozen slots, in bulk."""
+    if slots:
+        session.execute(insert(BatchSlot), slots)
+
+
 def open_batch(session: Session, territory: str, family: str) -> Batch | None:
     """The one batch of a scope that is under way."""
     return session.scalar(
@@ -130,6 +160,29 @@ def last_main_number(session: Session, territory: str, family: str) -> int:
     return session.scalar(
         select(func.max(Batch.main_number)).where(Batch.territory == territory, Batch.family == family)
     ) or 0
+
+
+def main_freezes(session: Session, territory: str, family: str, since_at: datetime) -> list[tuple[int, datetime]]:
+    """(main number, instant) of the main draws of a scope frozen since an instant; voided ones gave no cohort."""
+    rows = session.execute(
+        select(Batch.main_number, Batch.frozen_at).where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.frozen_at >= since_at,
+            Batch.state != BatchState.VOIDED,
+        )
+    )
+    return [(number, frozen_at) for number, frozen_at in rows if number is not None and frozen_at is not None]
+
+
+def first_cohort(session: Session, demande_id: UUID) -> int | None:
+    """The oldest cohort in which a demande was ever drawn."""
+    return session.scalar(
+        select(func.min(BatchLine.cohort)).where(
+            BatchLine.demande_id == demande_id, BatchLine.code == "W", BatchLine.cohort > 0
+        )
+    )
 
 
 def due(session: Session, now: datetime) -> Sequence[UUID]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base
@@ -35,6 +38,14 @@ class OutboxMessage(Base):
     sent_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     failure: Mapped[str | None] = mapped_column(String(48))
+
+
+def add(session: Session, messages: list[dict[str, Any]]) -> None:
+    """Write messages in bulk; one whose deduplication key is there already is left out."""
+    if not messages:
+        return
+    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
+    session.execute(insert(OutboxMessage).on_conflict_do_nothing(index_elements=["dedup_key"]), messages)
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[OutboxMessage]:

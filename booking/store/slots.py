@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from booking.domain.demande import Half
 from booking.domain.slots import SlotKey, SlotState
 from booking.store.base import Base, Coded
+from booking.store.draw import BatchSlot
 
 
 class Slot(Base):
@@ -62,6 +63,17 @@ def over(session: Session, now: datetime, states: frozenset[SlotState]) -> Seque
 
 def by_id(session: Session, slot_id: UUID, *, lock: bool = False) -> Slot | None:
     return session.get(Slot, slot_id, with_for_update=lock)
+
+
+def of_batch(session: Session, batch_id: UUID) -> Sequence[Slot]:
+    """Slots that a batch froze, locked until the transaction ends."""
+    return session.scalars(
+        select(Slot)
+        .join(BatchSlot, BatchSlot.slot_id == Slot.id)
+        .where(BatchSlot.batch_id == batch_id)
+        .order_by(Slot.id)
+        .with_for_update(of=Slot)
+    ).all()
 
 
 def in_scope(session: Session, territory: str, family: str, states: frozenset[SlotState]) -> Sequence[Slot]:
