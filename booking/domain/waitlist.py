@@ -117,6 +117,8 @@ class PauseReason(StrEnum):
 
     SILENCE = "silence"
     DELIVERY_FAILURE = "delivery_failure"
+    ASKED = "asked"
+    """The person said “not now”."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,19 @@ class Outlook:
 def outlook(world: World, session: Session, territory: str, family: str, cohort: int | None) -> Outlook:
     """The outlook of a scope, for a member of ``cohort`` (None: in no cohort yet, so no interval)."""
     now = world.clock.now()
-    waits = convocations.recent_waits_days(session, territory, family, now - timedelta(days=RECENT_DAYS), RECENT_WAITS)
     batch = batches.next_planned(session, territory, family, now)
     counts = waiting(world, session, territory, family)
     return Outlook(
-        estimate=rules.estimate(waits),
+        estimate=expected(session, territory, family, now),
         place=None if cohort is None else rules.place_interval(cohort, _cohorts_only(counts)),
         next_draw_at=batch.draw_at if batch else None,
     )
+
+
+def expected(session: Session, territory: str, family: str, now: datetime) -> Estimate | None:
+    """What recent waits say of a scope; None when there are too few."""
+    waits = convocations.recent_waits_days(session, territory, family, now - timedelta(days=RECENT_DAYS), RECENT_WAITS)
+    return rules.estimate(waits)
 
 
 def waiting(world: World, session: Session, territory: str, family: str) -> Mapping[int, int]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
 from booking.store.base import Base, Coded, live_index, quoted
+from booking.store.draw import BatchLine
 
 _DRAWABLE = LIVE_STATES - {DemandeState.PROVISIONAL}
 
@@ -104,6 +105,11 @@ class Demande(Base):
     deadline_on: Mapped[date | None]
     priority: Mapped[int] = mapped_column(default=1)
     cohort: Mapped[int | None]
+    cohort_before: Mapped[int | None]
+    """What the last loss of a cohort took away; a restoration gives it back."""
+    demoted_at: Mapped[datetime | None]
+    demotion: Mapped[str | None] = mapped_column(String(32))
+    """booking.domain.convocation.DemotionCode of that loss."""
     refusals: Mapped[int] = mapped_column(default=0)
     silences: Mapped[int] = mapped_column(default=0)
     pause_reason: Mapped[str | None] = mapped_column(String(32))
@@ -112,8 +118,6 @@ class Demande(Base):
     paused_at: Mapped[datetime | None]
     last_sign_at: Mapped[datetime]
     """Last sign of life of the person."""
-    asked_at: Mapped[datetime | None]
-    """When “still needed?” was last asked."""
     still_needed_asked_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
 
@@ -134,7 +138,10 @@ class ContactCode(Base):
 
 def by_id(session: Session, demande_id: UUID, *, lock: bool = False) -> Demande | None:
     """One demande; ``lock`` keeps others from changing it until the transaction ends."""
-    return session.get(Demande, demande_id, with_for_update=lock)
+    if not lock:
+        return session.get(Demande, demande_id)
+    session.flush()  # what this transaction changed is not read over
+    return session.get(Demande, demande_id, with_for_update=True, populate_existing=True)
 
 
 def by_reference(session: Session, reference: str) -> Demande | None:
@@ -161,6 +168,15 @@ def person_with(session: Session, kind: str, digests: Iterable[tuple[str, bytes]
     )
 
 
+def keys_with(session: Session, digests: Iterable[bytes]) -> Sequence[PersonKey]:
+    """Every key with one of these digests, joining or not."""
+    return session.scalars(select(PersonKey).where(PersonKey.digest.in_(list(digests)))).all()
+
+
+def keys_of(session: Session, person_id: UUID) -> Sequence[PersonKey]:
+    return session.scalars(select(PersonKey).where(PersonKey.person_id == person_id)).all()
+
+
 def live_of_person(session: Session, person_id: UUID, family: str, *, lock: bool = False) -> Demande | None:
     """The one live demande that stands for a person in a family, over all territories."""
     statement = select(Demande).where(
@@ -169,7 +185,18 @@ def live_of_person(session: Session, person_id: UUID, family: str, *, lock: bool
         Demande.state.in_(_DRAWABLE),
         Demande.attached_to_id.is_(None),
     )
-    return session.scalar(statement.with_for_update() if lock else statement)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return session.scalar(statement)
+
+
+def live_mains(session: Session, person_id: UUID) -> Sequence[Demande]:
+    """The live demandes that stand for a person, one a family."""
+    return session.scalars(
+        select(Demande)
+        .where(Demande.person_id == person_id, Demande.state.in_(_DRAWABLE), Demande.attached_to_id.is_(None))
+        .order_by(Demande.family)
+    ).all()
 
 
 def attached_entries(session: Session, demande_id: UUID) -> Sequence[Demande]:
@@ -182,7 +209,9 @@ def attached_entries(session: Session, demande_id: UUID) -> Sequence[Demande]:
 
 
 def live_on_contact(session: Session, contact_digest: bytes) -> int:
-    """How many live demandes use this contact."""
+    """How many live demandes use this contact; nobody else can count it before this transaction ends."""
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(contact_digest[:8], "big", signed=True))))
     return session.scalars(
         select(func.count()).where(Demande.contact_digest == contact_digest, Demande.state.in_(LIVE_STATES))
     ).one()
@@ -196,6 +225,17 @@ def in_scope(session: Session, territory: str, family: str) -> Sequence[Demande]
             Demande.family == family,
             Demande.state.in_(_DRAWABLE | {DemandeState.ABSENT, DemandeState.CANCELLED}),
         )
+    ).all()
+
+
+def of_batch(session: Session, batch_id: UUID) -> Sequence[Demande]:
+    """Demandes that a batch lists, locked until the transaction ends."""
+    return session.scalars(
+        select(Demande)
+        .join(BatchLine, BatchLine.demande_id == Demande.id)
+        .where(BatchLine.batch_id == batch_id)
+        .order_by(Demande.id)
+        .with_for_update(of=Demande)
     ).all()
 
 
@@ -238,3 +278,68 @@ def latest_code(session: Session, demande_id: UUID, *, lock: bool = False) -> Co
         select(ContactCode).where(ContactCode.demande_id == demande_id).order_by(ContactCode.sent_at.desc()).limit(1)
     )
     return session.scalar(statement.with_for_update() if lock else statement)
+
+
+def codes_sent(session: Session, contact_digest: bytes, since_at: datetime) -> Sequence[datetime]:
+    """When one-time codes were sent to one contact, whatever the demande."""
+    return session.scalars(
+        select(ContactCode.sent_at)
+        .join(Demande, Demande.id == ContactCode.demande_id)
+        .where(Demande.contact_digest == contact_digest, ContactCode.sent_at > since_at)
+    ).all()
+
+
+def lapsed(session: Session, filed_before_at: datetime, limit: int) -> Sequence[UUID]:
+    """Provisional demandes filed before an instant."""
+    return session.scalars(
+        select(Demande.id)
+        .where(Demande.state == DemandeState.PROVISIONAL, Demande.filed_at <= filed_before_at)
+        .limit(limit)
+    ).all()
+
+
+def paused_since(session: Session, before_at: datetime, limit: int) -> Sequence[UUID]:
+    """Demandes paused since before an instant."""
+    return session.scalars(
+        select(Demande.id)
+        .where(Demande.state == DemandeState.PAUSED, Demande.attached_to_id.is_(None), Demande.paused_at <= before_at)
+        .limit(limit)
+    ).all()
+
+
+def to_ask(session: Session, last_sign_before_at: datetime, limit: int) -> Sequence[UUID]:
+    """Waiting people without sign of life since an instant, who were not asked since their last one."""
+    return session.scalars(
+        select(Demande.id)
+        .where(
+            Demande.state == DemandeState.WAITING,
+            Demande.attached_to_id.is_(None),
+            Demande.last_sign_at <= last_sign_before_at,
+            Demande.still_needed_asked_at.is_(None) | (Demande.still_needed_asked_at < Demande.last_sign_at),
+        )
+        .limit(limit)
+    ).all()
+
+
+def unanswered(session: Session, asked_before_at: datetime, limit: int) -> Sequence[UUID]:
+    """Waiting people with a mail or telephone who were asked before an instant and gave no sign since."""
+    return session.scalars(
+        select(Demande.id)
+        .where(
+            Demande.state == DemandeState.WAITING,
+            Demande.attached_to_id.is_(None),
+            Demande.contact_digest.is_not(None),
+            Demande.still_needed_asked_at <= asked_before_at,
+            Demande.still_needed_asked_at > Demande.last_sign_at,
+        )
+        .limit(limit)
+    ).all()
+
+
+def live_of_structure(session: Session, territory: str, structure: str) -> Sequence[Demande]:
+    """Live demandes filed with one structure, newest first."""
+    return session.scalars(
+        select(Demande)
+        .where(Demande.territory == territory, Demande.structure == structure, Demande.state.in_(LIVE_STATES))
+        .order_by(Demande.filed_at.desc(), Demande.id)
+    ).all()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base
@@ -34,5 +35,26 @@ class JournalRow(Base):
     hash: Mapped[bytes | None]
 
 
-def append(session: Session, row: JournalRow) -> None:
-    session.add(row)
+def unsequenced(session: Session, limit: int) -> Sequence[JournalRow]:
+    """Rows that the sequencer has not reached, in the order of their instant."""
+    return session.scalars(
+        select(JournalRow).where(JournalRow.position.is_(None)).order_by(JournalRow.at, JournalRow.id).limit(limit)
+    ).all()
+
+
+def count_unsequenced(session: Session) -> int:
+    return session.scalars(select(func.count()).where(JournalRow.position.is_(None))).one()
+
+
+def end_of_chain(session: Session) -> tuple[int, bytes] | None:
+    """(next position, hash of the last row); None before the first."""
+    last = session.scalar(
+        select(JournalRow).where(JournalRow.position.is_not(None)).order_by(JournalRow.position.desc()).limit(1)
+    )
+    return (last.position + 1, last.hash) if last and last.position is not None and last.hash is not None else None
+
+
+def sequenced(session: Session, batch: int) -> Iterator[JournalRow]:
+    """The whole chain from its start, ``batch`` rows in memory at a time."""
+    statement = select(JournalRow).where(JournalRow.position.is_not(None)).order_by(JournalRow.position)
+    yield from session.scalars(statement.execution_options(yield_per=batch))

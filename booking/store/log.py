@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base
+from booking.store.demande import Demande
 
 
 class LogEntry(Base):
@@ -74,3 +75,42 @@ def unsequenced(session: Session, limit: int) -> Sequence[LogEntry]:
     return session.scalars(
         select(LogEntry).where(LogEntry.position.is_(None)).order_by(LogEntry.promised_at, LogEntry.id).limit(limit)
     ).all()
+
+
+def next_position(session: Session) -> int:
+    """The position of the next leaf."""
+    last = session.scalar(select(func.max(LogEntry.position)))
+    return 0 if last is None else last + 1
+
+
+def take_lease(session: Session, name: str, holder: str, now: datetime, until_at: datetime) -> int | None:
+    """The new fencing number; None while another holder's time is not over."""
+    lease = session.get(Lease, name, with_for_update=True)
+    if lease is None:
+        session.add(Lease(name=name, holder=holder, fencing=1, expires_at=until_at))
+        session.flush()
+        return 1
+    if lease.expires_at > now:
+        return None
+    lease.holder, lease.fencing, lease.expires_at = holder, lease.fencing + 1, until_at
+    return lease.fencing
+
+
+def extend_lease(session: Session, name: str, fencing: int, until_at: datetime) -> bool:
+    """Hold on to a lease until the transaction ends, and until ``until_at`` after it; False when it was lost."""
+    lease = session.get(Lease, name, with_for_update=True, populate_existing=True)
+    if lease is None or lease.fencing != fencing:
+        return False
+    lease.expires_at = until_at
+    return True
+
+
+def first_leaves(session: Session, territory: str, family: str) -> dict[UUID, bytes]:
+    """Demande → the leaf that carries its chance: the oldest one, for every demande of a scope."""
+    rows = session.execute(
+        select(LogEntry.demande_id, LogEntry.leaf)
+        .join(Demande, Demande.id == LogEntry.demande_id)
+        .where(Demande.territory == territory, Demande.family == family)
+        .order_by(LogEntry.promised_at.desc(), LogEntry.id.desc())
+    )
+    return dict(rows.tuples().all())

@@ -1,0 +1,355 @@
+"""Is the contact real, is it one person: one-time codes, admission under the person's keys, documents seen by staff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from booking.domain import checks as rules
+from booking.domain import identity as identity_rules
+from booking.domain.accounts import Actor, Role
+from booking.domain.checks import CodeOutcome, CodeState
+from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof
+from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
+from booking.domain.identity import Correction, Identity
+from booking.domain.log import EntryType
+from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
+from booking.ports import World
+from booking.services import configuration, log, persons, waitlist
+from booking.services.notices import tell
+from booking.services.persons import Secrets
+from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
+from booking.store import convocation as convocations
+from booking.store import demande as rows
+from booking.store import draw as draws
+from booking.store.demande import ContactCode, Demande, Person, PersonKey
+
+# --- one-time codes ------------------------------------------------------------------------------------------
+
+
+def send_code(world: World, demande_id: UUID) -> None:
+    """Send another code to the contact of a demande. TooMany('code_resend') says how long to wait.
+
+    A demande that is unknown, over, proven already or without contact answers in the same way and gets nothing.
+    """
+    with world.reading() as session:
+        found = rows.by_id(session, demande_id)
+        counted = found.contact_digest.hex() if found and found.contact_digest else str(demande_id)
+    world.limits.check("send_code", {"contact": counted}, world.clock.now())
+
+    def act(tx: Transaction) -> int:
+        demande = rows.by_id(tx.session, demande_id, lock=True)
+        return post_code(tx, demande) if demande and _may_prove(demande) else 0
+
+    wait_s = attempt(world, act)
+    if wait_s:
+        raise TooMany("code_resend", retry_after_s=wait_s)
+
+
+def _may_prove(demande: Demande) -> bool:
+    return demande.state in LIVE_STATES and demande.proof is Proof.DECLARED and demande.contact_digest is not None
+
+
+def post_code(tx: Transaction, demande: Demande) -> int:
+    """Make a code and post it, by mail before SMS; or the seconds to wait, when the contact got too many."""
+    contact, digest = persons.contact_of(tx.world, demande), demande.contact_digest
+    to = contact.email or contact.phone
+    if to is None or digest is None:
+        return 0
+    sent = rows.codes_sent(tx.session, digest, tx.now - timedelta(days=1))
+    wait_s = rules.resend_wait_s(tuple(sent), tx.now)
+    if wait_s:
+        return wait_s
+    code_id, code = tx.new_id(), rules.one_time_code(tx.world.entropy.token_bytes(3))
+    row = ContactCode(
+        id=code_id,
+        demande_id=demande.id,
+        digest=tx.world.keys.digest("contact_code", code_id.bytes + code.encode())[1],
+        sent_at=tx.now,
+        expires_at=CodeState(tx.now).expires_at,
+    )
+    tx.session.add(row)
+    words = {"code": code, "valid_min": rules.CODE_MINUTES, "reference": demande.reference}
+    channel = "mail" if contact.email else "sms"
+    tx.post(f"contact_code:{code_id}", channel, "contact_code", demande.lang, to, words, demande.id)
+    return 0
+
+
+def verify_code(world: World, demande_id: UUID, typed: str) -> None:
+    """The contact is proven: a provisional demande is admitted and waits. The same right code twice is once.
+
+    Raises InvalidInput with the field ``code``: code_wrong, code_expired, code_exhausted, code_used. An unknown demande
+    says code_wrong. The attempt counts even though it fails.
+    """
+    world.limits.check("verify_code", {"demande": str(demande_id)}, world.clock.now())
+    outcome = attempt(world, lambda tx: _try_code(tx, demande_id, rules.normalise_code(typed)))
+    if outcome is not CodeOutcome.ACCEPTED:
+        raise InvalidInput(outcome, fields={"code": str(outcome)})
+
+
+def _try_code(tx: Transaction, demande_id: UUID, code: str) -> CodeOutcome:
+    demande = rows.by_id(tx.session, demande_id, lock=True)
+    row = rows.latest_code(tx.session, demande_id, lock=True)
+    row_id, digest = (row.id, row.digest) if row else (demande_id, b"")
+    candidates = tx.world.keys.digests("contact_code", row_id.bytes + code.encode())
+    matches = persons.one_fits(candidates, digest)
+    if row is None or demande is None or demande.state not in LIVE_STATES:
+        return CodeOutcome.WRONG
+    state, outcome = rules.attempt_code(
+        CodeState(row.sent_at, row.attempts, row.used_at is not None), matches=matches, now_at=tx.now
+    )
+    row.attempts = state.attempts
+    if outcome is CodeOutcome.ACCEPTED:
+        row.used_at = tx.now
+        _prove_contact(tx, demande)
+    return CodeOutcome.ACCEPTED if outcome is CodeOutcome.USED and matches else outcome
+
+
+def _prove_contact(tx: Transaction, demande: Demande) -> None:
+    proof = max(demande.proof, Proof.CONTACT)
+    if demande.state is DemandeState.PROVISIONAL:
+        admit(tx, demande, proof, USAGER)
+    else:
+        demande.proof = proof
+        tx.note(USAGER, "contact_proven", f"demande:{demande.id}", demande.territory)
+
+
+# --- admission -----------------------------------------------------------------------------------------------
+
+
+def admit(tx: Transaction, demande: Demande, proof: Proof, actor: Actor | str) -> None:
+    """The demande enters the log and waits: attached when its person has an older live one in the family, else main.
+
+    To be run by ``transaction.attempt``: two admissions of one person at once meet on a unique index, and the one that
+    was later starts again and attaches.
+    """
+    identity = persons.identity_of(tx.world, demande)
+    person_id = identify(tx, identity)
+    main = rows.live_of_person(tx.session, person_id, demande.family, lock=True)
+    demande.person_id, demande.attached_to_id = person_id, main.id if main else None
+    demande.proof, demande.admitted_at, demande.last_sign_at = proof, tx.now, tx.now
+    if demande.state is DemandeState.PROVISIONAL:
+        persons.move(tx, demande, DemandeState.ADMITTED)
+    log.append(tx, demande, EntryType.ATTACHED if main else EntryType.ADMITTED, identity)
+    persons.move(tx, demande, DemandeState.WAITING)
+    tx.note(
+        actor, "demande_admitted", f"demande:{demande.id}", demande.territory, proof=str(proof), attached=bool(main)
+    )
+    tx.session.flush()
+    _acknowledge(tx, demande)
+    if proof is Proof.DOCUMENT:
+        _take_over(tx, demande, actor)
+
+
+def _acknowledge(tx: Transaction, demande: Demande) -> None:
+    """CRPA L.112-11: every filing is acknowledged. Who left no address was given the receipt by hand."""
+    contact = persons.contact_of(tx.world, demande)
+    if not (contact.reachable or contact.postal):
+        return
+    scope = (demande.territory, demande.family)
+    planned = draws.next_planned(tx.session, *scope, tx.now)
+    waits = waitlist.expected(tx.session, *scope, tx.now)
+    words = {
+        "filed_at": demande.filed_at.isoformat(),
+        "zone": configuration.current(tx.session, tx.now).territory(demande.territory).zone.key,
+        **({"next_draw_at": planned.draw_at.isoformat()} if planned else {}),
+        **({"wait_median_days": waits.median_days, "wait_p90_days": waits.p90_days} if waits else {}),
+        **({"deadline_on": demande.deadline_on.isoformat()} if demande.deadline_on else {}),
+    }
+    tell(tx, demande, "filed", f"filed:{demande.id}", words, everybody=False)
+
+
+def identify(tx: Transaction, identity: Identity, otherwise: UUID | None = None) -> UUID:
+    """The person with a joining key of ``identity``, else ``otherwise``, else a new one; missing keys are added."""
+    joining = _digests(tx, identity_rules.joining_values(identity))
+    evidence = _digests(tx, identity_rules.evidence_values(identity))
+    known = rows.keys_with(tx.session, [digest for _, _, digest in joining + evidence])
+    taken = {(key.kind, key.kid, key.digest) for key in known if key.joins}
+    found = sorted({key.person_id for key in known if key.joins and (key.kind, key.kid, key.digest) in joining})
+    if len(found) > 1:  # two numbers of two people: the one known first; a reviewer reads the note
+        tx.note(SYSTEM, "several_persons", f"person:{found[0]}", others=[f"person:{other}" for other in found[1:]])
+    person_id = found[0] if found else otherwise or _new_person(tx)
+    own = {(key.kind, key.kid, key.digest) for key in known if key.person_id == person_id}
+    _add_keys(tx, person_id, [key for key in joining if key not in taken], joins=True)
+    _add_keys(tx, person_id, [key for key in evidence if key not in own], joins=False)
+    tx.session.flush()
+    return person_id
+
+
+_Key = tuple[str, str, bytes]
+
+
+def _digests(tx: Transaction, values: Iterable[tuple[str, bytes]]) -> list[_Key]:
+    """Under every pepper that counts, so that two processes on both sides of a rotation still meet."""
+    return [(kind, kid, digest) for kind, value in values for kid, digest in tx.world.keys.digests(kind, value)]
+
+
+def _new_person(tx: Transaction) -> UUID:
+    person = Person(id=tx.new_id(), created_at=tx.now)
+    tx.session.add(person)
+    tx.session.flush()
+    return person.id
+
+
+def _add_keys(tx: Transaction, person_id: UUID, keys: Iterable[_Key], *, joins: bool) -> None:
+    for kind, kid, digest in keys:
+        tx.session.add(PersonKey(id=tx.new_id(), person_id=person_id, kind=kind, kid=kid, digest=digest, joins=joins))
+
+
+# --- what staff see ------------------------------------------------------------------------------------------
+
+
+def confirm_by_staff(world: World, demande_id: UUID, actor: Actor, document_seen: str | None = None) -> None:
+    """A counter, a referent or a call confirms a provisional demande: admitted, with the cohort of its filing hour.
+
+    Twice is once. Raises NotFound, Forbidden, Conflict when it is over.
+    """
+
+    def act(tx: Transaction) -> None:
+        demande = _for_staff(tx, demande_id, actor)
+        if demande.admitted_at is not None:
+            return
+        if demande.state is not DemandeState.PROVISIONAL:
+            raise Conflict("not_provisional")
+        demande.cohort = _cohort_of_filing(tx, demande)
+        _note_document(tx, demande, document_seen)
+        admit(tx, demande, Proof.DOCUMENT if document_seen else demande.proof, actor)
+
+    attempt(world, act)
+
+
+def _cohort_of_filing(tx: Transaction, demande: Demande) -> int | None:
+    zone = configuration.current(tx.session, tx.now).territory(demande.territory).zone
+    frozen = draws.main_freezes(tx.session, demande.territory, demande.family, demande.filed_at)
+    freezes = [Freeze(number, at, at.astimezone(zone).date()) for number, at in frozen]
+    return cohort_of_filing(demande.filed_at, demande.useful_on, freezes)
+
+
+def document_seen(
+    world: World, demande_id: UUID, actor: Actor, document: str, contact: Contact | None = None
+) -> Secrets:
+    """Staff see the document and it agrees: proof L2, a new link and code, and older ones of the person are dead.
+
+    The cohort stays. ``contact`` replaces the one on file when the person says that it is not theirs; penalties earned
+    under it, or under another entry of the person, are cancelled. Raises NotFound, Forbidden, Conflict('not_admitted').
+    """
+
+    def act(tx: Transaction) -> Secrets:
+        demande = _for_staff(tx, demande_id, actor)
+        if demande.admitted_at is None or demande.state not in LIVE_STATES:
+            raise Conflict("not_admitted")
+        _note_document(tx, demande, document)
+        secrets = persons.renew_secrets(tx.world, demande)
+        demande.last_sign_at = tx.now
+        if contact is not None:
+            persons.seal_contact(tx.world, demande, contact)
+            _cancel_penalties(tx, persons.main_of(tx.session, demande, lock=True), actor)
+        _take_over(tx, demande, actor)
+        return secrets
+
+    return attempt(world, act)
+
+
+def correct_identity(
+    world: World, demande_id: UUID, new: Identity, actor: Actor, document: str, confirms: frozenset[str]
+) -> Correction:
+    """Write the identity as on the document that ``actor`` sees; ``confirms`` are the elements that agree with it.
+
+    The document's keys replace the declared ones; the log gets an ``amended`` entry. Raises Conflict with the reason
+    when the rule refuses (the attempt stays in the journal): close the demande and open another.
+    """
+
+    def act(tx: Transaction) -> Correction:
+        demande = _for_staff(tx, demande_id, actor)
+        if demande.admitted_at is None or demande.state not in LIVE_STATES:
+            raise Conflict("not_admitted")
+        admitted = persons.admitted_identity_of(tx.world, demande)
+        answer = identity_rules.correction_allowed(admitted, new, confirms)
+        verb = "identity_corrected" if answer.allowed else "identity_correction_refused"
+        tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
+        if answer.allowed:
+            _correct(tx, demande, new, admitted)
+            _note_document(tx, demande, document)
+            _take_over(tx, demande, actor)
+        return answer
+
+    answer = attempt(world, act)
+    if not answer.allowed:
+        raise Conflict(f"correction_{answer.reason}")
+    return answer
+
+
+def _for_staff(tx: Transaction, demande_id: UUID, actor: Actor) -> Demande:
+    demande, _ = persons.entry_and_main(tx.session, demande_id)
+    if not (actor.has(Role.AGENT, demande.territory) or actor.has(Role.REFERENT, demande.territory)):
+        raise Forbidden("missing_right")
+    return demande
+
+
+def _note_document(tx: Transaction, demande: Demande, document: str | None) -> None:
+    if document:
+        details = persons.details_of(tx.world, demande)
+        persons.seal_details(tx.world, demande, replace(details, document_seen=document))
+
+
+def _correct(tx: Transaction, demande: Demande, new: Identity, admitted: Identity) -> None:
+    declared = demande.person_id
+    if declared is not None:
+        for key in rows.keys_of(tx.session, declared):
+            key.joins = False
+        tx.session.flush()
+    persons.seal_identity(tx.world, demande, new, admitted)
+    log.append(tx, demande, EntryType.AMENDED, new)
+    proven = identify(tx, new, otherwise=declared)
+    if declared is not None and proven != declared:
+        for main in rows.live_mains(tx.session, declared):
+            _join(tx, main, proven)
+
+
+def _join(tx: Transaction, moved: Demande, person_id: UUID) -> None:
+    """``moved`` and its attached entries turn out to be ``person_id``'s: of two live ones the older leaf stands."""
+    other = rows.live_of_person(tx.session, person_id, moved.family, lock=True)
+    group = [moved, *rows.attached_entries(tx.session, moved.id)]
+    if other is not None:
+        main, second = _which_stands(tx, moved, other)
+        for entry in [second, *rows.attached_entries(tx.session, second.id)]:
+            entry.attached_to_id = main.id
+        persons.index(tx, second)
+    tx.session.flush()
+    for entry in group:
+        entry.person_id = person_id
+    tx.note(SYSTEM, "persons_joined", f"demande:{moved.id}", moved.territory, person=f"person:{person_id}")
+
+
+def _which_stands(tx: Transaction, one: Demande, other: Demande) -> tuple[Demande, Demande]:
+    """(main, attached). Whoever holds a slot stands, else the older; two held slots need a person to decide."""
+    held = [demande for demande in (one, other) if convocations.live_of(tx.session, demande.id, lock=True)]
+    if len(held) == 2:
+        raise Conflict("two_appointments")
+    older = min(one, other, key=lambda demande: (demande.admitted_at or demande.filed_at, demande.id))
+    main = held[0] if held else older
+    return main, other if main is one else one
+
+
+def _take_over(tx: Transaction, demande: Demande, actor: Actor | str) -> None:
+    """The strongest proof speaks for the person: weaker entries lose their links, the oldest keeps leaf and cohort."""
+    demande.proof = Proof.DOCUMENT
+    main = persons.main_of(tx.session, demande, lock=True)
+    weaker = [entry for entry in persons.voices(tx.session, main) if entry.proof < Proof.DOCUMENT]
+    for entry in weaker:
+        persons.revoke(tx, entry)
+    if weaker and main is not demande:
+        _cancel_penalties(tx, main, actor)
+    tx.note(actor, "document_seen", f"demande:{demande.id}", demande.territory, revoked=len(weaker))
+
+
+def _cancel_penalties(tx: Transaction, main: Demande, actor: Actor | str) -> None:
+    main.refusals = main.silences = 0
+    first = draws.first_cohort(tx.session, main.id)
+    main.cohort = min((cohort for cohort in (main.cohort, first) if cohort), default=None)
+    if main.state is DemandeState.PAUSED and main.pause_reason == PauseReason.SILENCE:
+        persons.resume(tx, main)
+    persons.index(tx, main)
+    tx.note(actor, "penalties_cancelled", f"demande:{main.id}", main.territory)

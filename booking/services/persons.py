@@ -1,0 +1,350 @@
+"""Who stands behind a demande: sealed identity and contact, link and code, the entries of one person, its end.
+
+Nothing here knows slots, so that every other verb may build on it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from hmac import compare_digest
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain.accounts import ANYWHERE, Actor, Role
+from booking.domain.checks import mailbox_key, phone_key, reference_from_entropy
+from booking.domain.demande import (
+    Availability,
+    Contact,
+    DemandeState,
+    Entry,
+    Half,
+    availability_for_draw,
+    check_transition,
+)
+from booking.domain.errors import NotFound
+from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity
+from booking.domain.log import EntryType
+from booking.domain.waitlist import Pause, PauseReason
+from booking.ports import World
+from booking.services import log
+from booking.services.transaction import SYSTEM, Transaction, scope_of
+from booking.store import convocation as convocations
+from booking.store import demande as demandes
+from booking.store.demande import Demande
+
+# --- what a row holds, opened and sealed ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What else was said: dates and numbers that the motif asks, a household declared, needs for the welcome."""
+
+    asked: Mapping[str, str] = field(default_factory=dict)
+    household: bool = False
+    welcome: str = ""
+    document_seen: str | None = None
+
+
+def identity_of(world: World, demande: Demande) -> Identity:
+    """The identity in force. Unavailable('key_missing') once it was erased or its key is gone."""
+    return identity_from_plain(_open(world, demande, "identity_sealed"))
+
+
+def admitted_identity_of(world: World, demande: Demande) -> Identity:
+    """The identity at admission, whatever was corrected since: what a correction is measured against."""
+    plain = _open(world, demande, "identity_sealed")
+    return identity_from_plain(plain.get("admitted", plain))
+
+
+def seal_identity(world: World, demande: Demande, identity: Identity, admitted: Identity | None = None) -> None:
+    """Keep ``identity``; ``admitted`` is given with a correction and stays beside it."""
+    plain = identity_to_plain(identity)
+    if admitted is not None:
+        plain["admitted"] = identity_to_plain(admitted)
+    demande.identity_sealed = _seal(world, demande, "identity_sealed", plain)
+
+
+def identity_to_plain(identity: Identity) -> dict[str, Any]:
+    """JSON-like; read back by :func:`identity_from_plain`."""
+    return {
+        "family_name": identity.family_name,
+        "given_names": identity.given_names,
+        "birth": identity.birth.text,
+        "birth_place": identity.birth_place,
+        "birth_country": identity.birth_country,
+        "identifiers": [[str(identifier.kind), identifier.value] for identifier in identity.identifiers],
+    }
+
+
+def identity_from_plain(plain: Mapping[str, Any]) -> Identity:
+    """The identity that :func:`identity_to_plain` wrote."""
+    return Identity(
+        family_name=plain["family_name"],
+        given_names=plain["given_names"],
+        birth=BirthDate(*(int(part) for part in plain["birth"].split("-"))),
+        birth_place=plain["birth_place"],
+        birth_country=plain["birth_country"],
+        identifiers=tuple(Identifier(IdentifierKind(kind), value) for kind, value in plain["identifiers"]),
+    )
+
+
+def contact_of(world: World, demande: Demande) -> Contact:
+    """Ways to reach the person of this entry."""
+    return Contact(**_open(world, demande, "contact_sealed"))
+
+
+def seal_contact(world: World, demande: Demande, contact: Contact) -> None:
+    """Keep ``contact``, and the digest by which live demandes on one contact are counted."""
+    plain = {"email": contact.email, "phone": contact.phone, "postal": contact.postal}
+    demande.contact_sealed = _seal(world, demande, "contact_sealed", plain)
+    demande.contact_digest = contact_digest(world, contact)
+
+
+def contact_digest(world: World, contact: Contact) -> bytes | None:
+    """One digest for every spelling of a mailbox, else of a number; None when there is neither."""
+    if contact.email:
+        return world.keys.digest("mailbox", mailbox_key(contact.email).encode())[1]
+    return world.keys.digest("phone", phone_key(contact.phone).encode())[1] if contact.phone else None
+
+
+def details_of(world: World, demande: Demande) -> Details:
+    return Details(**_open(world, demande, "details_sealed"))
+
+
+def seal_details(world: World, demande: Demande, details: Details) -> None:
+    plain = {
+        "asked": dict(details.asked),
+        "household": details.household,
+        "welcome": details.welcome,
+        "document_seen": details.document_seen,
+    }
+    demande.details_sealed = _seal(world, demande, "details_sealed", plain)
+
+
+def availability_of(demande: Demande) -> Availability:
+    """When and where this entry says that the person can come."""
+    plain = demande.availability
+    return Availability(
+        frozenset((site, weekday, Half(half)) for site, weekday, half in plain["patterns"]),
+        frozenset(date.fromisoformat(on) for on in plain["excluded"]),
+        plain["short_notice"],
+    )
+
+
+def availability_to_plain(availability: Availability) -> dict[str, Any]:
+    """JSON-like, in one fixed order; read back by :func:`availability_of`."""
+    return {
+        "patterns": [[site, weekday, str(half)] for site, weekday, half in sorted(availability.patterns)],
+        "excluded": [on.isoformat() for on in sorted(availability.excluded_on)],
+        "short_notice": availability.short_notice,
+    }
+
+
+def _open(world: World, demande: Demande, column: str) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(world.keys.open("demande", column, demande.id, getattr(demande, column)))
+    return plain
+
+
+def _seal(world: World, demande: Demande, column: str, plain: Mapping[str, Any]) -> bytes:
+    return world.keys.seal("demande", column, demande.id, json.dumps(plain, ensure_ascii=False).encode())
+
+
+# --- link and code -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What opens a status page: a link of 256 bits, or the reference with a code that can be read aloud."""
+
+    link: str
+    code: str
+
+
+def renew_secrets(world: World, demande: Demande) -> Secrets:
+    """Give the demande its next link and code; the ones before stop working.
+
+    They are derived from the key ring, so that the second click on a form shows the same ones and a later message can
+    hold the link, while the row keeps digests only: the database alone opens nothing.
+    """
+    demande.secrets_number = (demande.secrets_number or 0) + 1
+    secrets = _derived(world, demande)[0]
+    demande.link_hash = link_hash(secrets.link)
+    demande.code_digest = world.keys.digest("status_code", _spoken(demande.reference, secrets.code))[1]
+    return secrets
+
+
+def secrets_of(world: World, demande: Demande) -> Secrets | None:
+    """The link and code in force; None when they were revoked, or made under a pepper that no longer counts."""
+    return next((found for found in _derived(world, demande) if link_hash(found.link) == demande.link_hash), None)
+
+
+def page_of(world: World, demande: Demande) -> dict[str, str]:
+    """``{"link": …}``, the status page's address for a message to this entry; empty when none is in force."""
+    secrets = secrets_of(world, demande)
+    return {"link": f"{world.public_url}/suivi/{secrets.link}"} if secrets else {}
+
+
+def link_hash(link: str) -> bytes:
+    return hashlib.sha256(link.encode()).digest()
+
+
+def code_fits(world: World, reference: str, code: str, digest: bytes) -> bool:
+    """Constant-time comparison under every pepper that counts."""
+    candidates = world.keys.digests("status_code", _spoken(reference, code))
+    return one_fits(candidates, digest)
+
+
+def one_fits(candidates: Iterable[tuple[str, bytes]], digest: bytes) -> bool:
+    """Whether one of the (kid, digest) is ``digest``; every one is compared, in constant time."""
+    fits = False
+    for _, candidate in candidates:
+        fits |= compare_digest(candidate, digest)
+    return fits
+
+
+def _spoken(reference: str, code: str) -> bytes:
+    return f"{reference}/{code}".encode()
+
+
+def _derived(world: World, demande: Demande) -> list[Secrets]:
+    seed = demande.id.bytes + demande.secrets_number.to_bytes(4, "big")
+    links = world.keys.digests("secret_link", seed)
+    codes = world.keys.digests("secret_code", seed)
+    return [
+        Secrets(base64.urlsafe_b64encode(link).rstrip(b"=").decode(), reference_from_entropy(code))
+        for (_, link), (_, code) in zip(links, codes, strict=True)
+    ]
+
+
+def revoke(tx: Transaction, demande: Demande) -> None:
+    """Link and code stop working for good, and no message goes to this entry's contact any more."""
+    demande.revoked_at = tx.now
+    demande.link_hash = tx.world.entropy.token_bytes(32)
+    demande.code_digest = tx.world.entropy.token_bytes(32)
+
+
+# --- the entries of one person -------------------------------------------------------------------------------
+
+
+def main_of(session: Session, demande: Demande, *, lock: bool = False) -> Demande:
+    """The entry that stands for the person: this one, or the older one that it is attached to."""
+    found = demandes.by_id(session, demande.attached_to_id or demande.id, lock=lock)
+    return found or demande
+
+
+def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande]:
+    """An entry and the one that stands for it, locked; the main one first, so that two verbs never wait for each other.
+
+    Raises NotFound.
+    """
+    seen = demandes.by_id(session, demande_id)
+    if seen is None:
+        raise NotFound("demande")
+    main = main_of(session, seen, lock=True)
+    entry = demandes.by_id(session, demande_id, lock=True) or seen
+    if (entry.attached_to_id or entry.id) != main.id:  # promoted or joined between the two readings
+        main = main_of(session, entry, lock=True)
+    return entry, main
+
+
+def voices(session: Session, main: Demande) -> list[Demande]:
+    """The entries that are written to and whose answer counts: the main one and those attached, unless revoked."""
+    entries = [main, *demandes.attached_entries(session, main.id)]
+    return [entry for entry in entries if entry.revoked_at is None]
+
+
+def drawn_availability(main: Demande, attached: Sequence[Demande]) -> Availability:
+    """The availability that a freeze takes for ``main``: best proof, joined at equal proof (allocation.md 2)."""
+    return availability_for_draw(_entry(main), [_entry(entry) for entry in attached])
+
+
+def _entry(demande: Demande) -> Entry:
+    return Entry(str(demande.id), demande.filed_at, demande.proof, availability_of(demande))
+
+
+def is_firm(entries: Iterable[Demande]) -> bool:
+    """Does the person accept in advance? Those of their :func:`voices` with the best proof say so."""
+    known = list(entries)
+    best = max(entry.proof for entry in known) if known else None
+    return any(entry.firm for entry in known if entry.proof == best)
+
+
+# --- states --------------------------------------------------------------------------------------------------
+
+
+def move(tx: Transaction, demande: Demande, state: DemandeState) -> None:
+    """One step of the transition table, and the waiting-list index with it. Raises Conflict."""
+    check_transition(demande.state, state)
+    demande.state = state
+    index(tx, demande)
+
+
+def pause_of(demande: Demande, now: datetime) -> Pause:
+    """The pause under way, as the rules see it."""
+    reason = PauseReason(demande.pause_reason or PauseReason.SILENCE)
+    # The row counts the silence that made this pause; the rule counts those before it.
+    before = max(0, demande.silences - 1) if reason is PauseReason.SILENCE else 0
+    return Pause(reason, demande.paused_at or now, before)
+
+
+def resume(tx: Transaction, demande: Demande) -> None:
+    """The pause is over."""
+    demande.paused_at = demande.pause_reason = None
+    move(tx, demande, DemandeState.WAITING)
+
+
+def index(tx: Transaction, demande: Demande) -> None:
+    """Tell the waiting-list index where a demande stands now."""
+    waits = demande.state is DemandeState.WAITING and demande.attached_to_id is None
+    tx.waiting(scope_of(demande.territory, demande.family), demande.id, (demande.cohort or 0) if waits else None)
+
+
+def end(tx: Transaction, demande: Demande, state: DemandeState, actor: Actor | str, reason: str) -> None:
+    """The demande is over: ``withdrawn``, ``closed`` or ``served``; its leaf is closed in the log.
+
+    When the person's main entry is withdrawn, the oldest attached one takes its place, with its own leaf and cohort,
+    and whatever the person holds stays theirs. However else it ends, the attached entries end with it.
+    """
+    heirs = demandes.attached_entries(tx.session, demande.id)
+    before = demande.state
+    move(tx, demande, state)
+    demande.ended_at = tx.now
+    if demande.admitted_at is not None:
+        log.append(tx, demande, EntryType.CLOSED, identity_of(tx.world, demande))
+    tx.note(actor, f"demande_{state}", f"demande:{demande.id}", demande.territory, reason=reason, before=str(before))
+    tx.session.flush()  # the place of the one live entry must be free before another takes it
+    if state is DemandeState.WITHDRAWN:
+        _promote(tx, demande, before, heirs)
+    else:
+        for entry in heirs:
+            end(tx, entry, DemandeState.CLOSED, actor, reason)
+
+
+def _promote(tx: Transaction, gone: Demande, before: DemandeState, entries: Sequence[Demande]) -> None:
+    heirs = [entry for entry in entries if entry.revoked_at is None]
+    for entry in entries:
+        if not heirs:  # only the person whose document was seen could speak, and has withdrawn
+            end(tx, entry, DemandeState.CLOSED, SYSTEM, "main_withdrawn")
+        else:
+            entry.attached_to_id = heirs[0].id if entry is not heirs[0] else None
+    if not heirs:
+        return
+    holding = convocations.live_of(tx.session, gone.id, lock=True)
+    if holding is not None:
+        holding.demande_id = heirs[0].id
+        move(tx, heirs[0], before)
+    index(tx, heirs[0])
+    tx.note(SYSTEM, "entry_promoted", f"demande:{heirs[0].id}", heirs[0].territory, after=f"demande:{gone.id}")
+
+
+def allow(actor: Actor | str, demande: Demande) -> None:
+    """Staff act on the demandes of their territory (agents) or of their structure (referents). Raises Forbidden."""
+    if isinstance(actor, Actor) and not actor.has(Role.AGENT, demande.territory):
+        actor.require(Role.REFERENT, demande.territory, demande.structure or ANYWHERE)
