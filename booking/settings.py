@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     mail_from: str = "ne-pas-repondre@tour-de-role.example"
     sms_url: str = Field("", repr=False)
     beacon: Literal["local", "drand"] = "local"
+    beacon_url: str = ""
     clock_start: datetime | None = None
     territory_files: FilesFromRoot = Field(default_factory=list)
     demarches_file: FromRoot = ROOT / "config" / "demarches.toml"
@@ -129,7 +130,7 @@ class Settings(BaseSettings):
     def _mail(cls, url: str) -> str:
         return _scheme(url, "smtp://", "smtps://")
 
-    @field_validator("sms_url")
+    @field_validator("sms_url", "beacon_url")
     @classmethod
     def _sms(cls, url: str) -> str:
         return _scheme(url, "http://", "https://")

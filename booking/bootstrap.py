@@ -1,0 +1,76 @@
+"""The only place where the world is plugged in: settings → World. Opens no connection: each is made at first use."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from booking import settings as environment
+from booking.clock import OffsetClock, SystemClock
+from booking.entropy import SystemEntropy
+from booking.gateways import beacon, config_files, embedded, mail, redis_connection, sms
+from booking.gateways.holidays import FrenchHolidays
+from booking.gateways.keyring import FileKeyring
+from booking.gateways.redis_limits import RedisLimits
+from booking.gateways.redis_waitlist import RedisWaitlist
+from booking.gateways.render import TemplateRenderer
+from booking.gateways.rq_jobs import RqJobs
+from booking.ports import Beacon, Clock, Mailer, SmsSender, World
+from booking.settings import Settings
+from booking.store import base
+
+
+@cache
+def world() -> World:
+    """The world of this process, from the environment. Raises SettingsInvalid and KeysUnusable."""
+    return build(environment.load())
+
+
+def build(settings: Settings) -> World:
+    """A world as the settings say. Raises KeysUnusable when production finds demonstration keys or none."""
+    clock = _clock(settings)
+    engine = base.make_engine(settings.database_url)
+    redis = redis_connection.connect(redis_url(settings))
+    return World(
+        demonstration=settings.demonstration,
+        public_url=settings.public_url,
+        sessions=base.write_sessions(engine),
+        reading=base.read_sessions(engine),
+        clock=clock,
+        entropy=SystemEntropy(),
+        keys=FileKeyring(settings.keys_dir, production=not settings.demonstration),
+        jobs=RqJobs(redis),
+        limits=RedisLimits(redis, config_files.limits(settings.antifraude_file)),
+        waitlist=RedisWaitlist(redis),
+        mail=_mailer(settings, clock),
+        sms=_sms(settings),
+        render=TemplateRenderer(settings.public_url),
+        beacon=_beacon(settings),
+        holidays=FrenchHolidays(),
+    )
+
+
+def redis_url(settings: Settings) -> str:
+    """The configured server, or the Valkey that ``make run`` starts."""
+    return settings.redis_url or embedded.url(settings.var_dir)
+
+
+def _clock(settings: Settings) -> Clock:
+    if settings.demonstration:
+        return OffsetClock(settings.var_dir / "clock.json", settings.clock_start)
+    return SystemClock()
+
+
+def _mailer(settings: Settings, clock: Clock) -> Mailer:
+    if settings.mail_url:
+        return mail.SmtpMailer(settings.mail_url, settings.mail_from, clock)
+    return mail.FileMailer(settings.var_dir / "outbox", settings.mail_from, clock)
+
+
+def _sms(settings: Settings) -> SmsSender:
+    if settings.sms_url:
+        return sms.HttpSmsSender(settings.sms_url)
+    return sms.FileSmsSender(settings.var_dir / "outbox")
+
+
+def _beacon(settings: Settings) -> Beacon:
+    return beacon.LocalBeacon() if settings.beacon == "local" else beacon.DrandBeacon(settings.beacon_url)
