@@ -14,7 +14,7 @@ from booking.domain import demande as rules
 from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.convocation import standing_acceptance
 from booking.domain.demande import Availability, Channel, Contact, DemandeState, Proof
-from booking.domain.demarche import Asked, Asker, Jurisdiction, Minors, Motif
+from booking.domain.demarche import Asked, Asker, Jurisdiction, Minors, Motif, Obstacle
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.identity import Identifier, IdentifierKind, Identity
 from booking.domain.territory import Territory
@@ -29,7 +29,7 @@ from booking.store.demande import Demande
 
 ADULT_AGE_YEARS = 18
 _ASKERS = {Channel.WEB: Asker.USAGER, Channel.REFERENT: Asker.REFERENT}
-_IDENTIFIERS = {
+IDENTIFIERS = {
     Asked.FOREIGNER_NUMBER: IdentifierKind.AGDREF,
     Asked.SUPPORT_NUMBER: IdentifierKind.TITLE,
     Asked.PASSPORT_NUMBER: IdentifierKind.PASSPORT,
@@ -48,6 +48,7 @@ class Filing:
 
     ``commune``: INSEE code, where residence decides. ``structure``: who files or helps; ``household``: several people
     share this contact. ``document_seen``: kind of the document that staff saw. ``welcome``: needs on arrival.
+    ``news``: wants a message after each draw. ``obstacle``: why help is needed, for public statistics only.
     """
 
     territory: str
@@ -63,6 +64,8 @@ class Filing:
     household: bool = False
     welcome: str = ""
     document_seen: str | None = None
+    news: bool = True
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,10 @@ def _register(tx: Transaction, filing: Filing, idempotency_key: str, channel: Ch
     _check(tx, filing, motif, territory, channel)
     demande = _row(tx, filing, motif, territory, idempotency_key, channel, actor)
     by = actor or USAGER
-    tx.note(by, "demande_filed", f"demande:{demande.id}", demande.territory, channel=str(channel), family=motif.family)
+    facts = {"channel": str(channel), "family": motif.family}
+    if filing.obstacle is not None:
+        facts["obstacle"] = str(filing.obstacle)
+    tx.note(by, "demande_filed", f"demande:{demande.id}", demande.territory, **facts)
     if demande.state is DemandeState.ADMITTED:
         checks.admit(tx, demande, demande.proof, by)
     elif demande.contact_digest is not None:
@@ -149,7 +155,7 @@ def _register(tx: Transaction, filing: Filing, idempotency_key: str, channel: Ch
 
 
 def _with_numbers(identity: Identity, details: Mapping[str, str]) -> Identity:
-    numbers = [Identifier(_IDENTIFIERS[Asked(key)], value) for key, value in details.items() if key in _IDENTIFIERS]
+    numbers = [Identifier(IDENTIFIERS[Asked(key)], value) for key, value in details.items() if key in IDENTIFIERS]
     return replace(identity, identifiers=tuple(dict.fromkeys([*identity.identifiers, *numbers])))
 
 
@@ -222,6 +228,7 @@ def _row(
         lang=filing.lang,
         availability=persons.availability_to_plain(filing.availability),
         firm=standing_acceptance(filing.contact, document_seen=proof is Proof.DOCUMENT, wanted=filing.firm),
+        news=filing.news,
         useful_on=rules.useful_from(declared.get(Asked.EXPIRY_ON), motif.useful_days_before_expiry, on),
         deadline_on=window[1] if window else None,
         filed_at=tx.now,

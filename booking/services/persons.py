@@ -188,7 +188,7 @@ def secrets_of(world: World, demande: Demande) -> Secrets | None:
 def page_of(world: World, demande: Demande) -> dict[str, str]:
     """``{"link": …}``, the status page's address for a message to this entry; empty when none is in force."""
     secrets = secrets_of(world, demande)
-    return {"link": f"{world.public_url}/suivi/{secrets.link}"} if secrets else {}
+    return {"link": f"{world.public_url}/s/{secrets.link}"} if secrets else {}
 
 
 def link_hash(link: str) -> bytes:

@@ -67,7 +67,8 @@ class Pausing:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything the status page shows. ``link``: token of the page, for a redirection after the code was typed.
+    """Everything the status page shows. ``link``: token of the page, for a redirection after the code was typed;
+    ``code`` opens it with the reference.
 
     ``confirm_before_on``: a provisional demande lapses then. ``answer_before_on``: “still needed?” was asked.
     ``email`` and ``phone`` are masked. ``may_be_firm``: a standing acceptance can be said.
@@ -76,6 +77,7 @@ class Status:
     demande_id: UUID
     reference: str
     link: str | None
+    code: str | None
     territory: str
     family: str
     motif: str
@@ -171,6 +173,7 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
         demande_id=entry.id,
         reference=entry.reference,
         link=secrets.link if secrets else None,
+        code=secrets.code if secrets else None,
         territory=entry.territory,
         family=entry.family,
         motif=entry.motif,
