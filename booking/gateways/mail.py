@@ -21,7 +21,7 @@ from booking.ports import Clock, Message
 
 TIMEOUT_S = 15
 _PORTS = {"smtp": 587, "smtps": 465}
-_PERMANENT = 500
+_READY, _PERMANENT = 220, 500
 _LINK = re.compile(r"(https?://\S+[^\s.,;:!?)»])")
 
 
@@ -34,6 +34,8 @@ def compose(message: Message, sender: str, clock: Clock) -> EmailMessage:
         mail["Subject"] = message.subject
     except (ValueError, IndexError, HeaderParseError) as error:  # what the standard library says of a bad address
         raise InvalidInput("address_refused") from error
+    if len(mail["To"].addresses) != 1 or not mail["To"].addresses[0].domain:
+        raise InvalidInput("address_refused")
     mail["Message-ID"] = message.message_id
     mail["Date"] = clock.now()
     mail["Content-Language"] = message.lang
@@ -103,11 +105,12 @@ class SmtpMailer:
         return server
 
     def _secure(self, server: smtplib.SMTP, context: ssl.SSLContext) -> None:
-        server.ehlo()
+        server.ehlo_or_helo_if_needed()
         encrypted = self._url.scheme == "smtps"
         if not encrypted and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
+            code, _ = server.starttls(context=context)
+            if code != _READY:
+                raise smtplib.SMTPException("TLS was offered, then refused")
             encrypted = True
         if self._url.username:
             if not encrypted:

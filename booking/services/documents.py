@@ -14,11 +14,11 @@ from booking.domain.demande import DemandeState, provisional_until
 from booking.domain.errors import InvalidInput, NotFound
 from booking.domain.territory import SiteKind, Territory
 from booking.ports import World
-from booking.services import configuration, notices, persons, waitlist
+from booking.services import configuration, log, notices, persons, waitlist
 from booking.services.configuration import Rules
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
-from booking.store import log, slots
+from booking.store import slots
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.slots import Slot
@@ -167,15 +167,18 @@ def _outlook(world: World, session: Session, demande: Demande, territory: Territ
 
 
 def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:
-    entries = log.entries_of(session, demande.id)
-    if not entries:  # a provisional filing is not in the log yet
+    given = log.receipt_of(world, session, demande)
+    if given is None:  # provisional: not in the log yet; or erased
         return {}
-    first = entries[0]
-    proof = {"entry": first.entry.decode(), "leaf": first.leaf.hex()}
-    if first.salt_sealed is not None:
-        proof["salt"] = world.keys.open("log_entry", "salt_sealed", first.id, first.salt_sealed).hex()
-    promised = {"promised at": first.promised_at.isoformat(), "key": first.promise_kid, "promise": first.promise.hex()}
-    return {"proof": proof | promised}
+    proof = {
+        "entry": given.entry.decode(),
+        "salt": given.salt.hex(),
+        "leaf": given.leaf.hex(),
+        "promised at": given.promised_at.isoformat(),
+        "key": given.kid,
+        "promise": given.promise.hex(),
+    }
+    return {"proof": proof}
 
 
 def _card(world: World, held: Convocation, slot: Slot, demande: Demande, in_force: Rules) -> dict[str, Any]:
