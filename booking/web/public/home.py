@@ -53,19 +53,23 @@ def not_here() -> str:
 @access.public
 def choose_language() -> Response:
     """Keep the chosen language in a cookie and go back to the page. Touches nothing else, hence needs no CSRF token."""
-    chosen = request.form.get("langue", "")
     back = request.form.get("retour", "/")
     response = redirect(back if _LOCAL_PATH.fullmatch(back) else "/", 303)
-    if chosen in catalogues.LANGUAGES:
+    keep_language(response, request.form.get("langue", ""))
+    return response
+
+
+def keep_language(response: Response, code: str) -> None:
+    """Remember ``code`` for this browser's next pages; a code that we do not speak changes nothing."""
+    if code in catalogues.LANGUAGES:
         response.set_cookie(
             LANGUAGE_COOKIE,
-            chosen,
+            code,
             max_age=LANGUAGE_KEPT,
             secure=not access.world().demonstration,
             httponly=True,
             samesite="Lax",
         )
-    return response
 
 
 @blueprint.get("/composants")
