@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from redis import Redis
 from rq import Worker
 from sqlalchemy import text
 
 from booking import bootstrap
+from booking.gateways import redis_connection
 from booking.gateways.keyring import listing
 from booking.ports import World
 from booking.settings import Settings
@@ -49,7 +49,7 @@ def schema(settings: Settings, _world: World) -> Finding:
 
 def redis(settings: Settings, _world: World) -> Finding:
     """Reachable, and keeping what it is told: a queue that forgets loses minutes, not truth, but should not."""
-    with Redis.from_url(bootstrap.redis_url(settings), socket_timeout=2, decode_responses=True) as connection:
+    with redis_connection.connect(bootstrap.redis_url(settings)) as connection:
         kept = cast(dict[str, str], connection.info("persistence"))
     persistent = str(kept.get("aof_enabled")) == "1" or int(kept.get("rdb_last_save_time", 0)) > 0
     if kept.get("aof_last_write_status", "ok") != "ok":
@@ -58,7 +58,7 @@ def redis(settings: Settings, _world: World) -> Finding:
 
 
 def workers(settings: Settings, _world: World) -> Finding:
-    with Redis.from_url(bootstrap.redis_url(settings), socket_timeout=2) as connection:
+    with redis_connection.connect(bootstrap.redis_url(settings)) as connection:
         alive = Worker.count(connection=connection)
     return Finding("workers", alive > 0, f"{alive} alive." if alive else "None: no message leaves, no draw runs.")
 

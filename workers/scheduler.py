@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from booking import bootstrap
 from booking import settings as environment
-from booking.gateways import rq_jobs
+from booking.gateways import redis_connection, rq_jobs
 from booking.ports import JOBS, Job, JobQueue
 
 MAX_WAITING = 200
@@ -48,7 +48,7 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    redis = Redis.from_url(bootstrap.redis_url(environment.load()), socket_timeout=2)
+    redis = redis_connection.connect(bootstrap.redis_url(environment.load()))
     jobs = bootstrap.world().jobs
     timetable = Timetable(JOBS, time.monotonic())
     while not stopping.is_set():

@@ -6,8 +6,14 @@ new worker, and by the sweep, which finds what was left undone.
 
 from __future__ import annotations
 
+from typing import Any
+
+import structlog
 from redis import Redis
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
+from rq.executions import Execution
+from rq.job import Job
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from booking import bootstrap
@@ -17,13 +23,33 @@ from booking.gateways import rq_jobs
 WORKER_TTL_S = 60
 """A dead worker is known to be dead after this long; an idle one says that it lives more often than that."""
 
+log = structlog.get_logger(__name__)
+
+
+class HouseWorker(SimpleWorker):
+    """RQ writes an exception's words into its log and into Redis; ours may quote a row, so only their kind is kept."""
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        log.error("job_failed", job=job.func_name, exc_info=exc_info)
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: StartedJobRegistry | None = None,
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        lines = exc_string.strip().splitlines() or [""]
+        super().handle_job_failure(job, queue, started_job_registry, lines[-1].partition(":")[0], execution)
+
 
 def main() -> None:
     """Work until SIGTERM (the job at hand is finished first)."""
     settings = environment.load()
     # A connection of its own: it waits for work much longer than a page may wait for Redis.
     redis = Redis.from_url(bootstrap.redis_url(settings))
-    worker = SimpleWorker(
+    worker = HouseWorker(
         [rq_jobs.queue(redis)],
         connection=redis,
         serializer=JSONSerializer,
