@@ -347,6 +347,7 @@ def _take_over(tx: Transaction, demande: Demande, actor: Actor | str) -> None:
 
 def _cancel_penalties(tx: Transaction, main: Demande, actor: Actor | str) -> None:
     main.refusals = main.silences = 0
+    main.cohort_before = main.demoted_at = main.demotion = None
     first = draws.first_cohort(tx.session, main.id)
     main.cohort = min((cohort for cohort in (main.cohort, first) if cohort), default=None)
     if main.state is DemandeState.PAUSED and main.pause_reason == PauseReason.SILENCE:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from booking.domain import waitlist as waiting_rules
 from booking.domain.accounts import Actor
-from booking.domain.convocation import standing_acceptance
+from booking.domain.convocation import DemotionCode, standing_acceptance
 from booking.domain.demande import LIVE_STATES, PROVISIONAL_DAYS, Availability, DemandeState, Proof
 from booking.domain.errors import Conflict, InvalidInput
 from booking.domain.territory import Territory
@@ -100,8 +100,10 @@ def still_needed(world: World, demande_id: UUID, actor: Actor | str = USAGER) ->
 
 
 def _resume(tx: Transaction, main: Demande) -> None:
-    if not waiting_rules.keeps_cohort(persons.pause_of(main, tx.now), tx.now):
-        main.cohort = None
+    ended = persons.pause_of(main, tx.now)
+    if not waiting_rules.keeps_cohort(ended, tx.now):
+        again = ended.silences_before > 0
+        convocation.demote(tx, main, DemotionCode.SILENT_AGAIN if again else DemotionCode.SILENT_TOO_LONG)
     persons.resume(tx, main)
 
 

@@ -53,6 +53,8 @@ class Receipt:
 def append(tx: Transaction, demande: Demande, kind: EntryType, identity: Identity) -> LogEntry:
     """One entry about ``demande`` with its leaf and signed promise, in the caller's transaction. No position yet."""
     before = rows.entries_of(tx.session, demande.id)
+    # Two entries of one instant keep their order: the first leaf is the one that carries the chance.
+    promised_at = max([tx.now, *(entry.promised_at + timedelta.resolution for entry in before[-1:])])
     salt = tx.world.entropy.token_bytes(SALT_BYTES)
     entry = rules.entry_bytes(
         kind=kind,
@@ -65,7 +67,7 @@ def append(tx: Transaction, demande: Demande, kind: EntryType, identity: Identit
         person=rules.person_commitment(salt, canonical_bytes(identity)),
     )
     leaf = rules.leaf_hash(salt, entry)
-    kid, promise = tx.world.keys.sign("log_head", rules.promise_bytes(leaf, tx.now))
+    kid, promise = tx.world.keys.sign("log_head", rules.promise_bytes(leaf, promised_at))
     row_id = tx.new_id()
     row = LogEntry(
         id=row_id,
@@ -74,7 +76,7 @@ def append(tx: Transaction, demande: Demande, kind: EntryType, identity: Identit
         entry=entry,
         leaf=leaf,
         salt_sealed=tx.world.keys.seal("log_entry", "salt_sealed", row_id, salt),
-        promised_at=tx.now,
+        promised_at=promised_at,
         promise_kid=kid,
         promise=promise,
     )
@@ -97,6 +99,11 @@ def receipt_of(world: World, session: Session, demande: Demande) -> Receipt | No
         promised_at=first.promised_at,
         position=first.position,
     )
+
+
+def root_at(session: Session, size: int) -> bytes:
+    """The root of the log when it had ``size`` leaves."""
+    return rules.Tree(rows.first(session, size)).root()
 
 
 # --- the sequencer -------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def posted(world: World, template: str) -> list[dict[str, Any]]:
 
 def entries(world: World, demande_id: UUID) -> list[LogEntry]:
     with world.reading() as session:
-        found = session.scalars(select(LogEntry).where(LogEntry.demande_id == demande_id).order_by(LogEntry.id))
+        found = session.scalars(select(LogEntry).where(LogEntry.demande_id == demande_id).order_by(LogEntry.promised_at))
         return list(found)
 
 

@@ -1,0 +1,360 @@
+"""Codes prove a contact once; admission, documents and corrections settle who is one person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from booking.domain.accounts import Role
+from booking.domain.demande import Availability, Contact, DemandeState, Half, Proof
+from booking.domain.errors import BookingError, Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from booking.domain.identity import BirthDate, Element, Identity
+from booking.domain.slots import DrawKind
+from booking.ports import World
+from booking.services import checks, demande, persons, status
+from booking.store.demande import ContactCode, Demande, PersonKey
+from booking.store.draw import Batch, BatchState
+from tests.support import filings
+from tests.support.filings import (
+    AMINATA,
+    FAMILY,
+    NOBODY,
+    OTHER,
+    TERRITORY,
+    agent,
+    by_staff,
+    by_web,
+    entries,
+    posted,
+    row,
+)
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    return filings.seeded(world)
+
+
+def wait(world: World, **span: float) -> None:
+    world.clock.advance(timedelta(**span))
+
+
+def code_of(world: World) -> str:
+    return str(posted(world, "contact_code")[-1]["code"])
+
+
+def wrong(code: str) -> str:
+    return code[:-1] + ("2" if code[-1] != "2" else "3")
+
+
+def refusal(world: World, demande_id: UUID, code: str) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        checks.verify_code(world, demande_id, code)
+    assert refused.value.fields == {"code": refused.value.code}
+    return str(refused.value.code)
+
+
+# --- codes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_right_code_admits(world: World) -> None:
+    receipt = by_web(world)
+    typed = " ".join(code_of(world))
+    checks.verify_code(world, receipt.demande_id, typed)
+    found = row(world, receipt.demande_id)
+    assert (found.state, found.proof, found.admitted_at) == (DemandeState.WAITING, Proof.CONTACT, world.clock.now())
+    assert [entry.type for entry in entries(world, found.id)] == ["admitted"]
+    assert len(posted(world, "filed")) == 1
+
+
+def test_a_double_click_on_the_right_code_is_one_admission(world: World) -> None:
+    receipt, raised = by_web(world), []
+
+    def click() -> None:
+        try:
+            checks.verify_code(world, receipt.demande_id, code_of(world))
+        except BookingError as error:
+            raised.append(error)
+
+    clicks = [Thread(target=click) for _ in range(4)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    assert raised == []
+    assert len(entries(world, receipt.demande_id)) == 1
+
+
+def test_a_wrong_code_counts_and_the_sixth_attempt_is_refused_even_when_right(world: World) -> None:
+    receipt = by_web(world)
+    code = code_of(world)
+    assert [refusal(world, receipt.demande_id, wrong(code)) for _ in range(5)] == ["code_wrong"] * 5
+    assert refusal(world, receipt.demande_id, code) == "code_exhausted"
+    assert row(world, receipt.demande_id).state is DemandeState.PROVISIONAL
+
+
+def test_a_code_lives_fifteen_minutes(world: World) -> None:
+    receipt = by_web(world)
+    wait(world, minutes=15)
+    assert refusal(world, receipt.demande_id, code_of(world)) == "code_expired"
+
+
+def test_a_new_code_replaces_the_old_one(world: World) -> None:
+    receipt = by_web(world)
+    first = code_of(world)
+    wait(world, minutes=2)
+    checks.send_code(world, receipt.demande_id)
+    assert first != code_of(world)
+    assert refusal(world, receipt.demande_id, first) == "code_wrong"
+    checks.verify_code(world, receipt.demande_id, code_of(world))
+
+
+def test_resending_is_limited_for_a_contact_over_all_its_demandes(world: World) -> None:
+    receipt = by_web(world)
+    with pytest.raises(TooMany) as refused:
+        checks.send_code(world, receipt.demande_id)
+    assert refused.value.retry_after_s == 60
+    wait(world, minutes=1)
+    by_web(world, identity=OTHER)
+    wait(world, minutes=1)
+    checks.send_code(world, receipt.demande_id)
+    wait(world, minutes=1)
+    with pytest.raises(TooMany) as refused:
+        checks.send_code(world, receipt.demande_id)
+    assert refused.value.retry_after_s == 57 * 60
+    assert by_web(world, identity=replace(OTHER, given_names="Farid")).code_expected
+    assert len(posted(world, "contact_code")) == 3
+
+
+def test_nobody_learns_from_codes_which_demandes_exist(world: World) -> None:
+    unknown, proven = world.entropy.uuid(world.clock.now()), by_staff(world)
+    for demande_id in (unknown, proven.demande_id, by_web(world, contact=NOBODY).demande_id):
+        checks.send_code(world, demande_id)
+        assert refusal(world, demande_id, "222222") == "code_wrong"
+        wait(world, minutes=2)
+
+
+def test_a_code_is_stored_as_a_keyed_digest(world: World) -> None:
+    by_web(world)
+    with world.reading() as session:
+        stored = session.scalars(select(ContactCode)).one()
+    assert code_of(world).encode() not in stored.digest
+    assert len(stored.digest) == 32
+
+
+def test_a_person_entered_by_staff_can_prove_their_contact_afterwards(world: World) -> None:
+    receipt = by_staff(world)
+    checks.send_code(world, receipt.demande_id)
+    checks.verify_code(world, receipt.demande_id, code_of(world))
+    found = row(world, receipt.demande_id)
+    assert (found.proof, found.state, len(entries(world, found.id))) == (Proof.CONTACT, DemandeState.WAITING, 1)
+
+
+def test_two_provisional_filings_of_one_person_attach_only_when_admitted(world: World) -> None:
+    first = by_web(world)
+    wait(world, minutes=2)
+    second = by_web(world, contact=Contact(email="autre@exemple.invalid"))
+    second_code = code_of(world)
+    assert row(world, second.demande_id).person_id is None
+    checks.verify_code(world, second.demande_id, second_code)
+    assert row(world, second.demande_id).attached_to_id is None
+    checks.verify_code(world, first.demande_id, str(posted(world, "contact_code")[0]["code"]))
+    assert row(world, first.demande_id).attached_to_id == second.demande_id
+
+
+def test_a_contact_without_mail_gets_its_code_by_sms(world: World) -> None:
+    by_web(world, contact=Contact(phone="+33639981234"))
+    (sent,) = posted(world, "contact_code")
+    assert (sent["channel"], sent["to"]) == ("sms", "+33639981234")
+
+
+# --- confirmed by staff --------------------------------------------------------------------------------------
+
+
+def main_draw(world: World, number: int, at: datetime, state: BatchState = BatchState.OFFERED) -> None:
+    with world.sessions() as session:
+        session.add(
+            Batch(
+                id=world.entropy.uuid(at),
+                territory=TERRITORY,
+                family=FAMILY,
+                kind=DrawKind.MAIN,
+                state=state,
+                planned_at=at,
+                draw_at=at,
+                frozen_at=at,
+                number=number,
+                main_number=number,
+            )
+        )
+
+
+def test_a_provisional_demande_confirmed_late_gets_the_cohort_of_its_filing_hour(world: World) -> None:
+    filed_at = world.clock.now()
+    receipt = by_web(world, contact=NOBODY)
+    for number, days in ((7, -1), (8, 3), (9, 10)):
+        main_draw(world, number, filed_at + timedelta(days=days))
+    wait(world, days=12)
+    staff = agent(world)
+    checks.confirm_by_staff(world, receipt.demande_id, staff)
+    checks.confirm_by_staff(world, receipt.demande_id, staff)
+    found = row(world, receipt.demande_id)
+    assert (found.state, found.cohort, found.proof) == (DemandeState.WAITING, 8, Proof.DECLARED)
+    assert world.waitlist.scopes[f"{TERRITORY}/{FAMILY}"] == {str(found.id): 8}
+    assert len(entries(world, found.id)) == 1
+
+
+def test_the_cohort_of_a_filing_counts_from_its_first_useful_day(world: World) -> None:
+    receipt = by_web(world, contact=NOBODY, details={"expiry_on": "2026-07-08"})  # of use from 10 March
+    for number, day in ((8, 5), (9, 12)):
+        main_draw(world, number, datetime(2026, 3, day, 16, tzinfo=UTC))
+    wait(world, days=12)
+    checks.confirm_by_staff(world, receipt.demande_id, agent(world))
+    assert row(world, receipt.demande_id).cohort == 9
+
+
+def test_a_lapsed_demande_cannot_be_confirmed_and_strangers_confirm_nothing(world: World) -> None:
+    receipt = by_web(world, contact=NOBODY)
+    with pytest.raises(Forbidden):
+        checks.confirm_by_staff(world, receipt.demande_id, replace(agent(world), rights=frozenset()))
+    wait(world, days=31)
+    demande.expire(world)
+    with pytest.raises(Conflict, match="not_provisional"):
+        checks.confirm_by_staff(world, receipt.demande_id, agent(world, Role.REFERENT, "fs-mimizan"))
+    with pytest.raises(NotFound):
+        checks.confirm_by_staff(world, world.entropy.uuid(world.clock.now()), agent(world))
+
+
+# --- documents -----------------------------------------------------------------------------------------------
+
+
+def penalise(world: World, demande_id: UUID, **values: object) -> None:
+    with world.sessions() as session:
+        found = session.get(Demande, demande_id)
+        assert found is not None
+        for name, value in values.items():
+            setattr(found, name, value)
+
+
+def test_a_document_seen_takes_over_what_somebody_else_had_filed(world: World) -> None:
+    usurper = by_web(world)
+    checks.verify_code(world, usurper.demande_id, code_of(world))
+    penalise(world, usurper.demande_id, cohort=4, refusals=1, silences=1)
+    penalise(world, usurper.demande_id, state=DemandeState.PAUSED, pause_reason="silence", paused_at=world.clock.now())
+    mornings = Availability(frozenset({("mont-de-marsan", 1, Half.AM)}), short_notice=True)
+    person = by_staff(world, contact=NOBODY, document_seen="passport", availability=mornings)
+
+    main, own = row(world, usurper.demande_id), row(world, person.demande_id)
+    assert own.attached_to_id == main.id
+    assert (main.cohort, main.refusals, main.silences, main.state) == (4, 0, 0, DemandeState.WAITING)
+    with pytest.raises(NotFound):
+        status.status_by_link(world, usurper.link)
+    with pytest.raises(NotFound):
+        status.status_by_code(world, usurper.reference, usurper.code, "192.0.2.0/24")
+    assert status.status_by_link(world, person.link).state is DemandeState.WAITING
+    with world.reading() as session:
+        assert [voice.id for voice in persons.voices(session, main)] == [own.id]
+        assert persons.drawn_availability(main, [own]) == mornings
+
+
+def test_nothing_changes_for_an_entry_of_the_same_proof(world: World) -> None:
+    first = by_staff(world, document_seen="passport")
+    penalise(world, first.demande_id, refusals=1)
+    by_staff(world, document_seen="passport", contact=NOBODY)
+    assert status.status_by_link(world, first.link).reference == first.reference
+    assert row(world, first.demande_id).refusals == 1
+
+
+def test_a_weaker_entry_never_takes_over(world: World) -> None:
+    person = by_staff(world, document_seen="passport")
+    later = by_web(world, contact=Contact(email="autre@exemple.invalid"))
+    checks.verify_code(world, later.demande_id, code_of(world))
+    assert row(world, later.demande_id).attached_to_id == person.demande_id
+    assert status.status_by_link(world, person.link).reference == person.reference
+
+
+def test_showing_a_document_gives_new_secrets_and_kills_the_old_ones(world: World) -> None:
+    receipt = by_staff(world)
+    penalise(world, receipt.demande_id, cohort=3, refusals=1)
+    secrets = checks.document_seen(world, receipt.demande_id, agent(world), "passport")
+    with pytest.raises(NotFound):
+        status.status_by_link(world, receipt.link)
+    assert status.status_by_link(world, secrets.link).may_be_firm
+    found = status.status_by_code(world, receipt.reference, secrets.code, "192.0.2.0/24")
+    assert found.link == secrets.link
+    assert (row(world, receipt.demande_id).cohort, row(world, receipt.demande_id).refusals) == (3, 1)
+
+
+def test_who_finds_a_foreign_contact_on_file_replaces_it_and_owes_nothing(world: World) -> None:
+    receipt = by_staff(world)
+    penalise(world, receipt.demande_id, refusals=1, silences=2)
+    own = Contact(email="vraie@exemple.invalid")
+    checks.document_seen(world, receipt.demande_id, agent(world), "passport", own)
+    found = row(world, receipt.demande_id)
+    assert persons.contact_of(world, found) == own
+    assert (found.refusals, found.silences) == (0, 0)
+
+
+# --- corrections ---------------------------------------------------------------------------------------------
+
+DIALO = replace(AMINATA, family_name="Dialo")
+BIRTH_AND_PLACE = frozenset({Element.BIRTH, Element.BIRTH_PLACE})
+
+
+def joining_keys(world: World, person_id: UUID | None) -> int:
+    with world.reading() as session:
+        keys = session.scalars(select(PersonKey).where(PersonKey.person_id == person_id, PersonKey.joins))
+        return len(list(keys))
+
+
+def test_a_correction_replaces_the_keys_and_is_logged_after_the_first_leaf(world: World) -> None:
+    receipt = by_staff(world, identity=DIALO)
+    before = row(world, receipt.demande_id).person_id
+    answer = checks.correct_identity(world, receipt.demande_id, AMINATA, agent(world), "passport", frozenset())
+    found = row(world, receipt.demande_id)
+    assert (answer.reason, found.proof, found.person_id) == ("letters", Proof.DOCUMENT, before)
+    assert persons.identity_of(world, found) == AMINATA
+    assert persons.admitted_identity_of(world, found) == DIALO
+    first, second = entries(world, found.id)
+    assert (second.type, second.entry.count(first.leaf.hex().encode())) == ("amended", 1)
+    assert joining_keys(world, before) == 1
+    assert row(world, by_staff(world).demande_id).attached_to_id == found.id
+
+
+def test_a_correction_is_measured_against_the_admission_never_against_a_correction(world: World) -> None:
+    receipt, staff = by_staff(world, identity=replace(AMINATA, family_name="Dialloukan")), agent(world)
+    once = replace(AMINATA, family_name="Dialloukou")
+    checks.correct_identity(world, receipt.demande_id, once, staff, "passport", frozenset())
+    with pytest.raises(Conflict, match="correction_not_the_same_person"):
+        checks.correct_identity(
+            world, receipt.demande_id, replace(once, family_name="Diallouxyu"), staff, "passport", frozenset()
+        )
+
+
+def test_a_refused_correction_changes_nothing_but_stays_in_the_journal(world: World) -> None:
+    receipt = by_staff(world)
+    with pytest.raises(Conflict, match="correction_birth_changed"):
+        checks.correct_identity(
+            world, receipt.demande_id, replace(OTHER, family_name="Acheteur"), agent(world), "passport", frozenset()
+        )
+    assert persons.identity_of(world, row(world, receipt.demande_id)) == AMINATA
+    assert filings.verbs(world)[-1] == "identity_correction_refused"
+
+
+def test_a_document_may_show_that_two_entries_are_one_person(world: World) -> None:
+    married = Identity("Camara", "Aminata", BirthDate(1990, 5, 12), "Conakry", "GN")
+    first = by_staff(world)
+    wait(world, days=1)
+    second = by_staff(world, identity=married)
+    third = by_staff(world, identity=married, contact=NOBODY)
+    assert row(world, second.demande_id).attached_to_id is None
+    checks.correct_identity(world, second.demande_id, AMINATA, agent(world), "passport", BIRTH_AND_PLACE)
+    found = [row(world, receipt.demande_id) for receipt in (first, second, third)]
+    assert [entry.attached_to_id for entry in found] == [None, first.demande_id, first.demande_id]
+    assert len({entry.person_id for entry in found}) == 1
+    assert list(world.waitlist.scopes[f"{TERRITORY}/{FAMILY}"]) == [str(first.demande_id)]
