@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from booking import bootstrap
 from booking.settings import ROOT, Settings
+from booking.web import observe
 from booking.web.app import create_app
 
 HABITS = ROOT / "config" / "gunicorn.conf.py"
@@ -28,6 +29,7 @@ def main(settings: Settings, listener: socket.socket) -> None:
 def application(settings: Settings) -> Flask:
     """The application of this process, behind as many proxies as the settings say."""
     app = create_app(bootstrap.world())
+    observe.install(app)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

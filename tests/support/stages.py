@@ -32,6 +32,7 @@ def main() -> int:
         ("ruff format", lambda: command([PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."])),
         ("mypy --strict", lambda: command([PYTHON, "-m", "mypy", "--no-error-summary"])),
         ("layers", lambda: command([str(Path(PYTHON).parent / "lint-imports"), "--no-logo"], quiet=True)),
+        ("translations", lambda: tests(environment, ["tests/web/test_i18n.py"])),
         ("tests", lambda: tests(environment, [*selected, "-n", "2", "--ignore=tests/journeys", "tests"])),
         ("PostgreSQL", lambda: tests(environment | POSTGRESQL, [*selected, "-n", "2", *existing("store", "services")])),
         ("journeys", lambda: journeys(environment, selected)),
