@@ -1,7 +1,7 @@
 """One byte sequence for one value: RFC 8785 (JCS) with the standard library.
 
-Our values are strings in NFC, integers a reader in any language holds exactly, booleans, null, lists and objects. Floats are
-refused: their shortest form is where two implementations differ.
+Our values are strings in NFC, integers that a reader in any language holds exactly, booleans, null, lists and objects.
+Floats are refused: their shortest form is where two implementations differ.
 """
 
 from __future__ import annotations
@@ -15,20 +15,31 @@ MAX_INTEGER = 2**53 - 1
 """Largest integer that a reader with double precision holds exactly (RFC 8785, 3.2.2.3)."""
 
 
+class NotCanonical(ValueError):
+    """A value without canonical form, or bytes that are not one."""
+
+
 def canonical(value: object) -> bytes:
-    """RFC 8785 bytes of ``value``, UTF-8. Raises ``ValueError`` for what has no place in our formats.
+    """RFC 8785 bytes of ``value``, UTF-8. Raises :class:`NotCanonical` for what has no place in our formats.
 
     Names of members are ASCII, so that sorting by code point and by UTF-16 unit is the same.
     """
     _check(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("half a surrogate pair is no character") from error
 
 
 def parse(data: bytes) -> Any:
-    """The value of canonical bytes. Raises ``ValueError`` unless ``data`` is exactly what :func:`canonical` gives."""
-    value = json.loads(data.decode())
+    """The value of canonical bytes. Raises :class:`NotCanonical` for any other bytes."""
+    try:
+        value = json.loads(data.decode())
+    except ValueError as error:
+        raise NotCanonical("these bytes are not JSON in UTF-8") from error
     if canonical(value) != data:
-        raise ValueError("these bytes are not canonical")
+        raise NotCanonical("these bytes are not canonical")
     return value
 
 
@@ -40,13 +51,10 @@ def instant(at: datetime) -> str:
 
 
 def _check(value: object) -> None:
-    if isinstance(value, str):
-        if not is_normalized("NFC", value):
-            raise ValueError("a string is not in NFC")
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            if not (isinstance(name, str) and name.isascii()):
-                raise ValueError("the name of a member is not an ASCII string")
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) and name.isascii() for name in value):
+            raise NotCanonical("the name of a member is not an ASCII string")
+        for member in value.values():
             _check(member)
     elif isinstance(value, list | tuple):
         for item in value:
@@ -56,9 +64,13 @@ def _check(value: object) -> None:
 
 
 def _check_atom(value: object) -> None:
+    if isinstance(value, str):
+        if not is_normalized("NFC", value):
+            raise NotCanonical("a string is not in NFC")
+        return
     if value is None or isinstance(value, bool):
         return
     if not isinstance(value, int):
-        raise ValueError(f"{type(value).__name__} has no canonical form here")
+        raise NotCanonical(f"{type(value).__name__} has no canonical form here")
     if abs(value) > MAX_INTEGER:
-        raise ValueError("an integer is too large to be read exactly everywhere")
+        raise NotCanonical("an integer is too large to be read exactly everywhere")
