@@ -20,6 +20,8 @@ from booking.domain.errors import Forbidden, InvalidInput
 LAPSES_SOON_DAYS = 7
 EXPIRES_SOON_DAYS = 21
 SATURDAY = 5
+CONTEST_DAYS = 60
+"""Days in which an absence can be contested; it can be restored at any time."""
 
 # --- arrival ----------------------------------------------------------------------------------------
 
@@ -90,6 +92,30 @@ class Outcome(StrEnum):
     IT_FAILURE = "it_failure"
     EXTERNAL_EVENT = "external_event"
     OTHER = "other"
+
+
+class AbsenceReason(StrEnum):
+    """Why a person did not come, as far as they said; coded and neutral, never a diagnosis nor a story."""
+
+    NO_NEWS = "no_news"
+    HINDERED = "hindered"
+    TRANSPORT = "transport"
+    SUMMONED_ELSEWHERE = "summoned_elsewhere"
+    NOT_INFORMED = "not_informed"
+    EXTERNAL_EVENT = "external_event"
+
+    @property
+    def excused(self) -> bool:
+        """Whoever says why is believed; only silence costs (R-45)."""
+        return self is not AbsenceReason.NO_NEWS
+
+
+class UndoReason(StrEnum):
+    """Why an outcome was wrong."""
+
+    WRONG_LINE = "wrong_line"
+    WRONG_OUTCOME = "wrong_outcome"
+    ARRIVED_AFTER_ALL = "arrived_after_all"
 
 
 def after_visit(outcome: Outcome, *, excused: bool = False) -> Consequence:

@@ -283,8 +283,11 @@ def _actor(session: Session, account: rows.Account, second_factor_at: datetime) 
     return Actor(account.id, account.display_name, rights, second_factor_at)
 
 
-def actor_of(world: World, token: str) -> Actor | None:
-    """Who holds this token; None when the session ended, was revoked, or the account may no longer enter."""
+def actor_of(world: World, token: str, *, present: bool = True) -> Actor | None:
+    """Who holds this token; None when the session ended, was revoked, or the account may no longer enter.
+
+    ``present``: somebody acts. A page that refreshes by itself is no sign of life: a desk left alone closes.
+    """
     now = world.clock.now()
     with world.reading() as session:
         found = rows.session_with(session, _token_hash(token))
@@ -293,7 +296,7 @@ def actor_of(world: World, token: str) -> Actor | None:
             return None
         actor = _actor(session, account, found.second_factor_at)
         stale = now - found.seen_at >= SEEN_EVERY
-    if stale:
+    if stale and present:
         with transaction(world) as tx:
             row = rows.session_with(tx.session, _token_hash(token), lock=True)
             if row is not None:

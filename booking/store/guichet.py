@@ -47,3 +47,29 @@ def unsigned(session: Session, territory: str) -> Sequence[UrgentCase]:
         .where(UrgentCase.territory == territory, UrgentCase.signed_at.is_(None), UrgentCase.refused_at.is_(None))
         .order_by(UrgentCase.filed_at)
     ).all()
+
+
+def by_id(session: Session, case_id: UUID, *, lock: bool = False) -> UrgentCase | None:
+    return session.get(UrgentCase, case_id, with_for_update=lock)
+
+
+def by_idempotency_key(session: Session, key: str) -> UrgentCase | None:
+    return session.scalar(select(UrgentCase).where(UrgentCase.idempotency_key == key))
+
+
+def open_case_of(session: Session, demande_id: UUID) -> UrgentCase | None:
+    """The case of a demande that is neither refused nor already served by a slot."""
+    return session.scalar(
+        select(UrgentCase).where(
+            UrgentCase.demande_id == demande_id, UrgentCase.refused_at.is_(None), UrgentCase.convocation_id.is_(None)
+        )
+    )
+
+
+def signed_without_slot(session: Session) -> Sequence[UrgentCase]:
+    """U1 cases that were signed when no urgent slot was free, in the order of their signatures."""
+    return session.scalars(
+        select(UrgentCase)
+        .where(UrgentCase.level == "U1", UrgentCase.signed_at.is_not(None), UrgentCase.convocation_id.is_(None))
+        .order_by(UrgentCase.signed_at, UrgentCase.id)
+    ).all()

@@ -158,7 +158,7 @@ def _load(token_of_cookie: str) -> StaffUser | None:
     """Static files are not worth a question to the database."""
     if request.endpoint == "static":
         return None
-    found = accounts.actor_of(world(), token_of_cookie)
+    found = accounts.actor_of(world(), token_of_cookie, present="X-Refresh" not in request.headers)
     return StaffUser(token_of_cookie, found) if found else None
 
 

@@ -1,0 +1,172 @@
+"""A person's file as staff see it: an agent those of their territory, a referent those of their own structure.
+
+Identity is opened one file at a time, and each reading is journalled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain import convocation as convocation_rules
+from booking.domain.accounts import Actor, Role
+from booking.domain.checks import normalise_reference
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import Channel, DemandeState, Proof
+from booking.domain.errors import Conflict, NotFound
+from booking.ports import World
+from booking.services import configuration, convocation, persons
+from booking.services.configuration import Rules
+from booking.services.guichet import journal_read, spoken_name
+from booking.services.transaction import transaction
+from booking.store import convocation as convocations
+from booking.store import demande as rows
+from booking.store import slots as slot_rows
+from booking.store.demande import Demande
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The offer or appointment that a demande holds."""
+
+    id: UUID
+    reference: str
+    state: ConvocationState
+    start_at: datetime
+    site: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One demande, opened. ``demotion``: why and when the cohort was lost, while it can still be given back."""
+
+    id: UUID
+    reference: str
+    territory: str
+    zone: str
+    state: DemandeState
+    channel: Channel
+    proof: Proof
+    family: str
+    motif: str
+    name: str
+    birth: str
+    reachable: bool
+    welcome: str
+    filed_at: datetime
+    structure: str | None
+    demotion: str | None
+    demoted_at: datetime | None
+    held: Held | None
+
+
+def for_agent(world: World, actor: Actor, territory: str, typed: str) -> File:
+    """The file with this reference, in the agent's territory. Raises NotFound, Forbidden."""
+    actor.require(Role.AGENT, territory)
+    return _open(world, actor, territory, typed, None)
+
+
+def for_referent(world: World, actor: Actor, territory: str, structure: str, typed: str) -> File:
+    """The file with this reference, if it was filed with this structure. Raises NotFound, Forbidden."""
+    actor.require(Role.REFERENT, territory, structure)
+    return _open(world, actor, territory, typed, structure)
+
+
+def _open(world: World, actor: Actor, territory: str, typed: str, structure: str | None) -> File:
+    with world.reading() as session:
+        demande = rows.by_reference(session, normalise_reference(typed) or "")
+        if demande is None or demande.territory != territory or structure not in (None, demande.structure):
+            raise NotFound("demande")
+        found = _file(world, session, configuration.current(session, world.clock.now()), demande)
+    journal_read(world, actor, territory, "file_read", f"demande:{found.id}")
+    return found
+
+
+def of_structure(world: World, actor: Actor, territory: str, structure: str) -> Sequence[File]:
+    """Live files filed with this structure, those with something to answer first, then the newest.
+
+    Raises Forbidden('missing_right').
+    """
+    actor.require(Role.REFERENT, territory, structure)
+    with world.reading() as session:
+        in_force = configuration.current(session, world.clock.now())
+        files = [
+            _file(world, session, in_force, demande)
+            for demande in rows.live_of_structure(session, territory, structure)
+        ]
+    journal_read(world, actor, territory, "files_read", f"structure:{structure}", count=len(files))
+    return sorted(files, key=lambda file: file.state is not DemandeState.OFFERED)
+
+
+def _file(world: World, session: Session, in_force: Rules, demande: Demande) -> File:
+    identity = persons.identity_of(world, demande)
+    main = persons.main_of(session, demande)
+    motif = in_force.catalogue.motifs.get(demande.motif)
+    family = in_force.catalogue.families.get(demande.family)
+    return File(
+        id=demande.id,
+        reference=demande.reference,
+        territory=demande.territory,
+        zone=in_force.territory(demande.territory).zone.key,
+        # An attached entry shows where the person stands, worded the same.
+        state=main.state,
+        channel=demande.channel,
+        proof=demande.proof,
+        family=family.label.fr if family else demande.family,
+        motif=motif.label.fr if motif else demande.motif,
+        name=spoken_name(identity),
+        birth=identity.birth.text,
+        reachable=persons.contact_of(world, demande).reachable,
+        welcome=persons.details_of(world, demande).welcome,
+        filed_at=demande.filed_at,
+        structure=demande.structure,
+        demotion=main.demotion,
+        demoted_at=main.demoted_at,
+        held=_held(session, in_force, main),
+    )
+
+
+def _held(session: Session, in_force: Rules, demande: Demande) -> Held | None:
+    held = convocations.live_of(session, demande.id)
+    slot = slot_rows.by_id(session, held.slot_id) if held else None
+    if held is None or slot is None:
+        return None
+    site = in_force.territory(slot.territory).sites[slot.site].name
+    return Held(held.id, held.reference, held.state, slot.start_at, site, held.expires_at)
+
+
+def answer_offer(world: World, actor: Actor, file: File, *, yes: bool, by: str) -> None:
+    """What the person says of their offer, by the voice of staff. ``by``: counter, phone or referent.
+
+    ``file`` was opened by :func:`for_agent` or :func:`for_referent`, which is the right to act on it.
+    Raises Conflict('offer_over'), NotFound('offer').
+    """
+    answer = convocation.confirm if yes else convocation.decline
+    answer(world, file.id, by, actor)
+
+
+def restore(world: World, actor: Actor, territory: str, typed: str, reason: str) -> None:
+    """Give back the cohort that an absence, a refusal or a silence took: one gesture, one coded reason.
+
+    Raises NotFound, Forbidden, InvalidInput('reason_unknown'), Conflict('nothing_to_restore').
+    """
+    actor.require(Role.AGENT, territory)
+    with transaction(world) as tx:
+        entry = rows.by_reference(tx.session, normalise_reference(typed) or "")
+        if entry is None or entry.territory != territory:
+            raise NotFound("demande")
+        demande = persons.main_of(tx.session, entry, lock=True)
+        if demande.demotion is None or demande.demoted_at is None:
+            raise Conflict("nothing_to_restore")
+        lost = convocation_rules.Demotion(
+            convocation_rules.DemotionCode(demande.demotion), demande.demoted_at, demande.cohort_before
+        )
+        demande.cohort = convocation_rules.restored_cohort(lost, demande.cohort, reason)
+        demande.cohort_before = demande.demoted_at = demande.demotion = None
+        persons.index(tx, demande)
+        tx.note(actor, "cohort_restored", f"demande:{demande.id}", territory, demotion=lost.code, reason=reason)

@@ -1,0 +1,358 @@
+"""The day at the counter: who is expected, who came, what came of it, and how a wrong word is taken back.
+
+Every verb is for an agent of that site. Nothing here gives anybody a slot. Rules R-44 to R-53 of docs/regles.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from booking.domain import convocation as convocation_rules
+from booking.domain import guichet as rules
+from booking.domain.accounts import Actor, Role
+from booking.domain.checks import normalise_reference
+from booking.domain.convocation import ConvocationState, DemotionCode
+from booking.domain.demande import DemandeState
+from booking.domain.errors import Conflict, InvalidInput, NotFound
+from booking.domain.guichet import AbsenceReason, Arrival, Outcome, UndoReason
+from booking.domain.identity import Identity, name_words
+from booking.domain.log import EntryType
+from booking.domain.slots import SlotState
+from booking.domain.territory import Territory
+from booking.ports import World
+from booking.services import configuration, convocation, documents, log, persons
+from booking.services.configuration import Rules
+from booking.services.notices import place_and_hour, tell
+from booking.services.transaction import Transaction, transaction
+from booking.store import convocation as rows
+from booking.store import demande as demandes
+from booking.store import slots as slot_rows
+from booking.store.convocation import Convocation
+from booking.store.demande import Demande
+from booking.store.slots import Slot
+
+
+class Hall(NamedTuple):
+    """Where an agent works: one site of one territory."""
+
+    territory: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One line of the day list, with the identity opened."""
+
+    reference: str
+    demande_reference: str
+    start_at: datetime
+    on_date: date
+    guichet: str
+    motif: str
+    name: str
+    birth: str
+    state: ConvocationState
+    arrived_at: datetime | None
+    document_seen: str | None
+    document_matches: bool | None
+    outcome: str | None
+    outcome_reason: str | None
+    welcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The appointments of one site and local day. ``guichets``: code → name, those of the site."""
+
+    on: date
+    today: date
+    zone: str
+    visits: Sequence[Visit]
+    guichets: dict[str, str]
+
+
+def day_list(world: World, actor: Actor, hall: Hall, on: date | None = None, guichet: str | None = None) -> Day:
+    """Who is expected at the site on a day (today by default), perhaps at one guichet only; the reading is journalled.
+
+    Raises Forbidden('missing_right'), NotFound('territory').
+    """
+    actor.require(Role.AGENT, *hall)
+    now = world.clock.now()
+    with world.reading() as session:
+        in_force = configuration.current(session, now)
+        territory = in_force.territory(hall.territory)
+        today = now.astimezone(territory.zone).date()
+        pairs = rows.day_list(session, hall.territory, hall.site, on or today)
+        visits = [
+            _visit(world, in_force, held, slot, _demande(session, held))
+            for held, slot in pairs
+            if guichet in (None, slot.guichet)
+        ]
+    journal_read(world, actor, hall.territory, "day_list_read", f"site:{hall.site}", count=len(visits))
+    return Day(on or today, today, territory.zone.key, visits, _guichets(territory, hall.site))
+
+
+def _guichets(territory: Territory, site: str) -> dict[str, str]:
+    return {code: guichet.name for code, guichet in territory.guichets.items() if guichet.site == site}
+
+
+def journal_read(world: World, actor: Actor, territory: str, verb: str, subject: str, **details: object) -> None:
+    """Who looked at which personal file, and when."""
+    with transaction(world) as tx:
+        tx.note(actor, verb, subject, territory, **details)
+
+
+def day_mark(world: World, actor: Actor, hall: Hall, on: date) -> str:
+    """Changes whenever something of the day changed: lets a page ask “anything new?” without opening a name."""
+    actor.require(Role.AGENT, *hall)
+    with world.reading() as session:
+        pairs = rows.day_list(session, hall.territory, hall.site, on)
+        seen = [(str(held.id), held.state, held.arrived_at, held.outcome, held.document_matches) for held, _ in pairs]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+
+
+def _demande(session: Session, held: Convocation) -> Demande:
+    demande = demandes.by_id(session, held.demande_id)
+    if demande is None:
+        raise NotFound("demande")
+    return demande
+
+
+def _visit(world: World, in_force: Rules, held: Convocation, slot: Slot, demande: Demande) -> Visit:
+    identity = persons.identity_of(world, demande)
+    motif = in_force.catalogue.motifs.get(demande.motif)
+    return Visit(
+        reference=held.reference,
+        demande_reference=demande.reference,
+        start_at=slot.start_at,
+        on_date=slot.on_date,
+        guichet=slot.guichet,
+        motif=motif.label.fr if motif else demande.motif,
+        name=spoken_name(identity),
+        birth=identity.birth.text,
+        state=held.state,
+        arrived_at=held.arrived_at,
+        document_seen=held.document_seen,
+        document_matches=held.document_matches,
+        outcome=held.outcome,
+        outcome_reason=held.outcome_reason,
+        welcome=persons.details_of(world, demande).welcome,
+    )
+
+
+def spoken_name(identity: Identity) -> str:
+    """Family name in capitals, then given names, as on French papers; one name is enough."""
+    return " ".join(part for part in (identity.family_name.upper(), identity.given_names) if part)
+
+
+# --- finding -------------------------------------------------------------------------------------------------
+
+
+def find(world: World, actor: Actor, hall: Hall, typed: str) -> list[Visit]:
+    """Appointments of the site that answer to a reference, the text of a QR code, or a name of today's list.
+
+    A reference finds any day; a name is sought among today's people only, because names are sealed. May be empty.
+    Raises Forbidden('missing_right').
+    """
+    actor.require(Role.AGENT, *hall)
+    reference = reference_in(world, typed)
+    if reference is None:
+        wanted = set(name_words(typed))
+        visits = day_list(world, actor, hall).visits
+        return [visit for visit in visits if wanted and wanted <= set(name_words(visit.name))]
+    with world.reading() as session:
+        in_force = configuration.current(session, world.clock.now())
+        found = [
+            _visit(world, in_force, held, slot, _demande(session, held))
+            for held, slot in rows.of_reference(session, hall.territory, hall.site, reference)
+        ]
+    journal_read(world, actor, hall.territory, "visit_found", f"site:{hall.site}", count=len(found))
+    return found
+
+
+def reference_in(world: World, typed: str) -> str | None:
+    """The reference that a text names: a signed QR code whose signature holds, or a reference typed or read aloud.
+
+    None when it is neither. Raises InvalidInput('qr_forged') for a code that we did not sign.
+    """
+    try:
+        return documents.read_qr(world, typed)
+    except InvalidInput as unread:
+        if unread.code != "qr_unreadable":
+            raise
+    # A name of eight letters may look like a reference: only one with a digit, or in capitals, is taken for one.
+    looks_typed = any(char.isdigit() for char in typed) or typed.isupper()
+    return normalise_reference(typed) if looks_typed else None
+
+
+def visit(world: World, actor: Actor, hall: Hall, reference: str) -> Visit:
+    """One appointment of the site. Raises NotFound('convocation'), Forbidden('missing_right')."""
+    actor.require(Role.AGENT, *hall)
+    with world.reading() as session:
+        held, slot = _held(session, hall, reference)
+        found = _visit(world, configuration.current(session, world.clock.now()), held, slot, _demande(session, held))
+    journal_read(world, actor, hall.territory, "visit_read", f"convocation:{reference}")
+    return found
+
+
+def _held(session: Session, hall: Hall, reference: str, *, lock: bool = False) -> tuple[Convocation, Slot]:
+    """The appointment and its slot, if it belongs to this site: elsewhere it does not exist."""
+    held = rows.by_reference(session, reference)
+    if held is not None and lock:
+        held = rows.by_id(session, held.id, lock=True)
+    slot = slot_rows.by_id(session, held.slot_id) if held else None
+    if held is None or slot is None or (slot.territory, slot.site) != hall:
+        raise NotFound("convocation")
+    return held, slot
+
+
+# --- the visit -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Opened:
+    """One appointment under the hand of an agent, locked."""
+
+    tx: Transaction
+    held: Convocation
+    slot: Slot
+    demande: Demande
+    territory: Territory
+
+
+def _open(tx: Transaction, actor: Actor, hall: Hall, reference: str) -> _Opened:
+    actor.require(Role.AGENT, *hall)
+    held, slot = _held(tx.session, hall, reference, lock=True)
+    demande = demandes.by_id(tx.session, held.demande_id, lock=True)
+    territory = configuration.current(tx.session, tx.now).territory(hall.territory)
+    if demande is None:
+        raise NotFound("demande")
+    if slot.on_date > tx.now.astimezone(territory.zone).date():
+        raise Conflict("visit_not_today")
+    return _Opened(tx, held, slot, demande, territory)
+
+
+def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arrival) -> None:
+    """The person is there: what was shown, whether it matches. Said again, the newer word counts.
+
+    A matching document gives proof L2. Somebody else, or somebody who says they paid, is a signal for a person to read;
+    the one at the counter is served. Raises NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    """
+    with transaction(world) as tx:
+        opened = _open(tx, actor, hall, reference)
+        held, demande = opened.held, opened.demande
+        if held.state is not ConvocationState.CONFIRMED:
+            raise Conflict("visit_over")
+        held.arrived_at = held.arrived_at or tx.now
+        held.document_seen = arrival.document
+        held.document_matches = arrival.identified if arrival.document else None
+        demande.proof = arrival.proof(demande.proof)
+        demande.last_sign_at = tx.now
+        tx.note(
+            actor,
+            "arrived",
+            f"convocation:{reference}",
+            hall.territory,
+            document=arrival.document,
+            mismatch=arrival.mismatch,
+        )
+        if arrival.signal:
+            kind = "says_paid" if arrival.says_paid else "other_person"
+            tx.note(actor, "signal", f"demande:{demande.id}", hall.territory, signal=arrival.signal, kind=kind)
+
+
+def conclude(
+    world: World, actor: Actor, hall: Hall, reference: str, outcome: Outcome, absence: AbsenceReason | None = None
+) -> None:
+    """What came of the visit. Only an absence without news costs something: a new cohort, told with how to contest.
+
+    Said twice it is done once. ``absence``: why the person did not come, for an absence only. Raises
+    InvalidInput('absence_reason'), NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    """
+    if (outcome is Outcome.ABSENCE) is (absence is None):
+        raise InvalidInput("absence_reason", fields={"absence": "absence_reason"})
+    with transaction(world) as tx:
+        opened = _open(tx, actor, hall, reference)
+        if opened.held.state is not ConvocationState.CONFIRMED:
+            if opened.held.outcome == outcome and opened.held.outcome_reason == absence:
+                return
+            raise Conflict("visit_over")
+        if outcome is Outcome.ABSENCE and opened.slot.start_at > tx.now:
+            raise Conflict("absence_too_early")
+        opened.held.outcome, opened.held.outcome_reason = outcome, absence
+        opened.held.ended_at = tx.now
+        tx.note(actor, "outcome", f"convocation:{reference}", hall.territory, outcome=outcome, reason=absence)
+        if outcome is Outcome.SERVED:
+            _serve(opened, actor)
+        else:
+            _send_back(opened, rules.after_visit(outcome, excused=bool(absence and absence.excused)))
+
+
+def _serve(opened: _Opened, actor: Actor) -> None:
+    _change(opened.held, ConvocationState.SERVED)
+    opened.held.arrived_at = opened.held.arrived_at or opened.tx.now
+    convocation.move(opened.slot, SlotState.USED)
+    persons.end(opened.tx, opened.demande, DemandeState.SERVED, actor, "served")
+
+
+def _send_back(opened: _Opened, consequence: convocation_rules.Consequence) -> None:
+    """The visit did not take place, or must again: back to waiting through ``absent``, so that it can be undone."""
+    tx, demande = opened.tx, opened.demande
+    _change(opened.held, ConvocationState.ABSENT)
+    convocation.move(opened.slot, SlotState.LOST)
+    persons.move(tx, demande, DemandeState.ABSENT)
+    if consequence.priority_zero:
+        demande.priority = 0
+    if not consequence.keeps_cohort:
+        convocation.demote(tx, demande, DemotionCode.ABSENT)
+        last_at = tx.now + timedelta(days=rules.CONTEST_DAYS)
+        params = {
+            **place_and_hour(opened.slot, opened.territory),
+            "contest_before_on": last_at.astimezone(opened.territory.zone).date().isoformat(),
+        }
+        tell(tx, demande, "absent", f"absent:{opened.held.id}", params)
+    persons.move(tx, demande, consequence.state)
+
+
+def _change(held: Convocation, new: ConvocationState) -> None:
+    convocation_rules.check_transition(held.state, new)
+    held.state = new
+
+
+def undo(world: World, actor: Actor, hall: Hall, reference: str, reason: UndoReason) -> None:
+    """A wrong outcome is taken back, with everything that it cost; the appointment is as before it.
+
+    Raises NotFound, Forbidden, Conflict('nothing_to_undo'), Conflict when the demande has moved on meanwhile.
+    """
+    with transaction(world) as tx:
+        opened = _open(tx, actor, hall, reference)
+        held, demande = opened.held, opened.demande
+        if held.state not in {ConvocationState.SERVED, ConvocationState.ABSENT}:
+            raise Conflict("nothing_to_undo")
+        wrong = held.outcome
+        if rows.live_of(tx.session, demande.id) is not None:
+            raise Conflict("demande_moved_on")
+        _change(held, ConvocationState.CONFIRMED)
+        convocation.move(opened.slot, SlotState.CONFIRMED)
+        persons.move(tx, demande, DemandeState.CONFIRMED)
+        _give_back(opened, wrong)
+        held.outcome = held.outcome_reason = held.ended_at = None
+        tx.note(actor, "outcome_undone", f"convocation:{reference}", hall.territory, outcome=wrong, reason=reason)
+
+
+def _give_back(opened: _Opened, wrong: str | None) -> None:
+    tx, demande = opened.tx, opened.demande
+    if wrong == Outcome.SERVED:
+        demande.ended_at = None
+        log.append(tx, demande, EntryType.RESTORED, persons.identity_of(tx.world, demande))
+    if wrong == Outcome.IT_FAILURE:
+        demande.priority = 1
+    if demande.demotion == DemotionCode.ABSENT and demande.demoted_at == opened.held.ended_at:
+        demande.cohort = demande.cohort_before
+        demande.cohort_before = demande.demoted_at = demande.demotion = None

@@ -1,0 +1,179 @@
+"""The day list, one visit, and finding somebody."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TypeVar
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from booking.domain.accounts import Role
+from booking.domain.errors import BookingError, Conflict, InvalidInput
+from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
+from booking.services import guichet
+from booking.web import access
+from booking.web.guichet import place
+
+C = TypeVar("C", DocumentKind, Mismatch, Outcome, AbsenceReason, UndoReason)
+MATCHES = "oui"
+
+blueprint = Blueprint("journee", __name__, url_prefix="/guichet")
+
+
+@blueprint.get("/")
+@access.staff(Role.AGENT)
+def choose_site() -> str | Response:
+    """Straight to the day of the only site; else a choice."""
+    places = place.of_agent(access.actor())
+    if len(places) == 1:
+        return redirect(f"{places[0].root}/jour", 303)
+    return render_template("guichet/sites.html", places=places)
+
+
+@blueprint.get("/<territory>/<site>/jour")
+@access.staff(Role.AGENT)
+def day(territory: str, site: str) -> Response:
+    """The day list; a page that asks again with the mark it has gets 304 while nothing changed."""
+    where = place.of(territory, site)
+    on = _day_asked(where)
+    mark = guichet.day_mark(access.world(), access.actor(), where.hall, on)
+    if request.if_none_match.contains(mark):
+        return Response(status=304)
+    shown = guichet.day_list(access.world(), access.actor(), where.hall, on, request.args.get("guichet") or None)
+    answer = make_response(
+        render_template(
+            "guichet/jour.html",
+            place=where,
+            day=shown,
+            desk=request.args.get("guichet", ""),
+            before=on - timedelta(days=1),
+            after=on + timedelta(days=1),
+        )
+    )
+    answer.set_etag(mark)
+    return answer
+
+
+def _day_asked(where: place.Place) -> date:
+    zone = place.rules().territory(where.territory).zone
+    today = access.world().clock.now().astimezone(zone).date()
+    try:
+        return date.fromisoformat(request.args.get("le", ""))
+    except ValueError:
+        return today
+
+
+@blueprint.get("/<territory>/<site>/chercher")
+@access.staff(Role.AGENT)
+def search_page(territory: str, site: str) -> str:
+    return render_template("guichet/chercher.html", place=place.of(territory, site), typed="", found=None, errors={})
+
+
+@blueprint.post("/<territory>/<site>/chercher")
+@access.staff(Role.AGENT)
+def search(territory: str, site: str) -> Response:
+    """By POST: what is typed may be a name, and a name stands in no address."""
+    where = place.of(territory, site)
+    typed = request.form.get("recherche", "")[:600].strip()
+    try:
+        found = guichet.find(access.world(), access.actor(), where.hall, typed)
+        errors = {} if typed else {"recherche": "required"}
+    except InvalidInput as refused:
+        found, errors = [], {"recherche": refused.code}
+    if len(found) == 1:
+        return redirect(f"{where.root}/visite/{found[0].reference}", 303)
+    reference = None if errors or found else guichet.reference_in(access.world(), typed)
+    if reference:
+        return redirect(f"{where.root}/dossier/{reference}", 303)
+    page = render_template("guichet/chercher.html", place=where, typed=typed, found=found, errors=errors)
+    return make_response(page, 422 if errors else 200)
+
+
+# --- one visit -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/<territory>/<site>/visite/<reference>")
+@access.staff(Role.AGENT)
+def visit(territory: str, site: str, reference: str) -> str:
+    return _visit_page(place.of(territory, site), reference, {})
+
+
+def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> str:
+    zone = place.rules().territory(where.territory).zone
+    now = access.world().clock.now()
+    shown = guichet.visit(access.world(), access.actor(), where.hall, reference)
+    return render_template(
+        "guichet/visite.html",
+        place=where,
+        visit=shown,
+        zone=zone.key,
+        is_due=shown.on_date <= now.astimezone(zone).date(),
+        is_past=shown.start_at <= now,
+        typed=request.form,
+        errors=errors,
+    )
+
+
+def _refused(where: place.Place, reference: str, refused: BookingError) -> Response:
+    """The same page with what was typed and, beside it, what is wrong; an answer about the moment stands on top."""
+    if isinstance(refused, InvalidInput):
+        return make_response(_visit_page(where, reference, refused.fields or {"issue": refused.code}), refused.status)
+    return make_response(_visit_page(where, reference, {"page": refused.code}), refused.status)
+
+
+def _chosen(kind: type[C], typed: str, field: str, code: str) -> C:
+    try:
+        return kind(typed)
+    except ValueError:
+        raise InvalidInput(code, fields={field: code}) from None
+
+
+@blueprint.post("/<territory>/<site>/visite/<reference>/arrivee")
+@access.staff(Role.AGENT)
+def arrive(territory: str, site: str, reference: str) -> Response:
+    where = place.of(territory, site)
+    try:
+        arrival = _arrival(request.form.get("document", ""), request.form.get("correspond", ""))
+        guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival)
+    except (InvalidInput, Conflict) as refused:
+        return _refused(where, reference, refused)
+    flash("L’arrivée est notée.", "success")
+    return redirect(f"{where.root}/visite/{reference}", 303)
+
+
+def _arrival(document: str, matches: str) -> Arrival:
+    seen = _chosen(DocumentKind, document, "document", "document_missing") if document else None
+    mismatch = None if matches in (MATCHES, "") else _chosen(Mismatch, matches, "correspond", "reason_unknown")
+    return Arrival(seen, mismatch, says_paid=bool(request.form.get("paye")))
+
+
+@blueprint.post("/<territory>/<site>/visite/<reference>/issue")
+@access.staff(Role.AGENT)
+def conclude(territory: str, site: str, reference: str) -> Response:
+    where = place.of(territory, site)
+    try:
+        outcome = _chosen(Outcome, request.form.get("issue", ""), "issue", "required")
+        absence = (
+            _chosen(AbsenceReason, request.form.get("absence", ""), "absence", "absence_reason")
+            if outcome is Outcome.ABSENCE
+            else None
+        )
+        guichet.conclude(access.world(), access.actor(), where.hall, reference, outcome, absence)
+    except (InvalidInput, Conflict) as refused:
+        return _refused(where, reference, refused)
+    flash("C’est noté. Vous pouvez appeler la personne suivante.", "success")
+    return redirect(f"{where.root}/jour", 303)
+
+
+@blueprint.post("/<territory>/<site>/visite/<reference>/annuler")
+@access.staff(Role.AGENT)
+def undo(territory: str, site: str, reference: str) -> Response:
+    where = place.of(territory, site)
+    try:
+        reason = _chosen(UndoReason, request.form.get("raison", ""), "raison", "reason_unknown")
+        guichet.undo(access.world(), access.actor(), where.hall, reference, reason)
+    except (InvalidInput, Conflict) as refused:
+        return _refused(where, reference, refused)
+    flash("Ce qui était noté est annulé. Le rendez-vous est comme avant.", "success")
+    return redirect(f"{where.root}/visite/{reference}", 303)

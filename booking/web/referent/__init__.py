@@ -1,0 +1,5 @@
+"""Referents of a structure: they register, print and follow the files of people who came to them."""
+
+from booking.web.referent import suivi
+
+BLUEPRINTS = (suivi.blueprint,)

@@ -1,0 +1,177 @@
+"""A structure's live files, a new one, the person's answer, and what a referent may and may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session
+from werkzeug.wrappers import Response as AnyResponse
+
+from booking.domain.accounts import ANYWHERE, Actor, Role
+from booking.domain.demande import Channel
+from booking.domain.demarche import Asker
+from booking.domain.errors import Conflict, InvalidInput, NotFound
+from booking.services import checks, configuration, demande, documents, files, filing
+from booking.web import access, saisie
+
+_LAST = "dernier_recu"
+
+blueprint = Blueprint("suivi", __name__, url_prefix="/referent")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One structure, with its name."""
+
+    territory: str
+    structure: str
+    name: str
+
+    @property
+    def root(self) -> str:
+        return f"/referent/{self.territory}/{self.structure}"
+
+
+def _rules() -> configuration.Rules:
+    world = access.world()
+    with world.reading() as session_:
+        return configuration.current(session_, world.clock.now())
+
+
+def _house(territory: str, structure: str) -> House:
+    found = _rules().territory(territory).structures.get(structure)
+    if found is None:
+        raise NotFound("structure")
+    return House(territory, structure, found.name)
+
+
+def _houses(actor: Actor) -> list[House]:
+    return [
+        House(territory.code, code, structure.name)
+        for territory in _rules().territories.values()
+        for code, structure in territory.structures.items()
+        if {code, ANYWHERE} & actor.places(Role.REFERENT, territory.code)
+    ]
+
+
+@blueprint.get("/")
+@access.staff(Role.REFERENT)
+def choose_house() -> str | AnyResponse:
+    """Straight to the files of the only structure; else a choice."""
+    houses = _houses(access.actor())
+    if len(houses) == 1:
+        return redirect(f"{houses[0].root}/dossiers", 303)
+    return render_template("referent/structures.html", houses=houses)
+
+
+@blueprint.get("/<territory>/<structure>/dossiers")
+@access.staff(Role.REFERENT)
+def file_list(territory: str, structure: str) -> str:
+    shown = files.of_structure(access.world(), access.actor(), territory, structure)
+    return render_template("referent/dossiers.html", house=_house(territory, structure), files=shown)
+
+
+@blueprint.get("/<territory>/<structure>/je-peux")
+@access.staff(Role.REFERENT)
+def what_i_may(territory: str, structure: str) -> str:
+    rules = _rules()
+    families = {motif.family for motif in rules.catalogue.motifs.values() if Asker.REFERENT in motif.manner.asked_by}
+    names = [rules.catalogue.families[code].label.fr for code in rules.catalogue.families if code in families]
+    return render_template("referent/je_peux.html", house=_house(territory, structure), families=names)
+
+
+@blueprint.get("/<territory>/<structure>/saisir")
+@access.staff(Role.REFERENT)
+def entry_page(territory: str, structure: str) -> str:
+    key = access.world().entropy.token_bytes(16).hex()
+    return _entry(_house(territory, structure), saisie.blank(key, Channel.REFERENT), {})
+
+
+def _entry(house: House, typed: saisie.Typed, errors: Mapping[str, str]) -> str:
+    rules = _rules()
+    form = saisie.offered(rules, rules.territory(house.territory), Asker.REFERENT, typed, errors)
+    return render_template("referent/saisir.html", house=house, form=form, countries=saisie.countries())
+
+
+@blueprint.post("/<territory>/<structure>/saisir")
+@access.staff(Role.REFERENT)
+def enter(territory: str, structure: str) -> AnyResponse:
+    """Filed with this structure, the person present. One form shown is one demande."""
+    house = _house(territory, structure)
+    typed = saisie.typed_in(request.form)
+    rules, world = _rules(), access.world()
+    today = world.clock.now().astimezone(rules.territory(territory).zone).date()
+    try:
+        wanted = saisie.read(rules, rules.territory(territory), typed, today, structure)
+        receipt = filing.file(world, wanted, typed.key, Channel.REFERENT, access.actor())
+    except InvalidInput as refused:
+        return make_response(_entry(house, typed, saisie.on_page(refused)), refused.status)
+    session[_LAST] = typed.key
+    return redirect(f"{house.root}/recu/{receipt.reference}", 303)
+
+
+@blueprint.get("/<territory>/<structure>/recu/<reference>")
+@access.staff(Role.REFERENT)
+def receipt(territory: str, structure: str, reference: str) -> str | AnyResponse:
+    """Shown to whoever typed the form, to be printed; nothing of it stays on a shared device."""
+    house = _house(territory, structure)
+    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
+    try:
+        found = filing.receipt(access.world(), session.get(_LAST, ""))
+    except (Conflict, NotFound):
+        return redirect(f"{house.root}/dossier/{reference}", 303)
+    if found.reference != opened.reference:
+        return redirect(f"{house.root}/dossier/{reference}", 303)
+    return render_template("referent/recu.html", house=house, receipt=found, file=opened)
+
+
+@blueprint.get("/<territory>/<structure>/dossier/<reference>")
+@access.staff(Role.REFERENT)
+def file(territory: str, structure: str, reference: str) -> str:
+    return _file_page(_house(territory, structure), reference, {})
+
+
+def _file_page(house: House, reference: str, errors: Mapping[str, str]) -> str:
+    opened = files.for_referent(access.world(), access.actor(), house.territory, house.structure, reference)
+    return render_template("referent/dossier.html", house=house, file=opened, errors=errors)
+
+
+@blueprint.get("/<territory>/<structure>/dossier/<reference>/recu.pdf")
+@access.staff(Role.REFERENT)
+def receipt_pdf(territory: str, structure: str, reference: str) -> Response:
+    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
+    paper = documents.receipt(access.world(), opened.id)
+    return Response(paper.body, mimetype=paper.media_type)
+
+
+@blueprint.get("/<territory>/<structure>/dossier/<reference>/convocation.pdf")
+@access.staff(Role.REFERENT)
+def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
+    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
+    if opened.held is None:
+        raise NotFound("convocation")
+    paper = documents.convocation(access.world(), opened.held.id)
+    return Response(paper.body, mimetype=paper.media_type)
+
+
+@blueprint.post("/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer):act>")
+@access.staff(Role.REFERENT)
+def act_on_file(territory: str, structure: str, reference: str, act: str) -> AnyResponse:
+    """What the person says, by the referent's hand."""
+    house = _house(territory, structure)
+    world, actor = access.world(), access.actor()
+    opened = files.for_referent(world, actor, territory, structure, reference)
+    verbs = {
+        "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by="referent"),
+        "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by="referent"),
+        "encore": lambda: demande.still_needed(world, opened.id, actor),
+        "confirmer": lambda: checks.confirm_by_staff(world, opened.id, actor),
+        "retirer": lambda: demande.withdraw(world, opened.id, actor),
+    }
+    try:
+        verbs[act]()
+    except Conflict as refused:
+        return make_response(_file_page(house, reference, {"page": refused.code}), refused.status)
+    flash("C’est enregistré.", "success")
+    return redirect(f"{house.root}/dossier/{reference}", 303)

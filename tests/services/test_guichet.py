@@ -1,0 +1,260 @@
+"""The day at the counter: who is seen by whom, arrivals, outcomes and what they cost, and wrong words taken back."""
+
+from __future__ import annotations
+
+from datetime import time
+
+import pytest
+from sqlalchemy import select
+
+from booking.domain.accounts import Actor
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import DemandeState, Proof
+from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
+from booking.ports import World
+from booking.services import files, guichet
+from booking.store import demande as demandes
+from booking.store.convocation import Convocation
+from booking.store.demande import Demande
+from booking.store.journal import JournalRow
+from booking.store.log import LogEntry
+from booking.store.slots import Slot
+from tests.support.staff import DAX, MDM, agent, appoint, day, later, register, seed, slot
+
+MATCHING = Arrival(DocumentKind.PASSPORT)
+
+
+@pytest.fixture
+def hall(world: World) -> World:
+    return seed(world)
+
+
+@pytest.fixture
+def awa(hall: World) -> Actor:
+    return agent(hall, "awa", "mont-de-marsan")
+
+
+def expected(world: World, actor: Actor, name: str = "Diallo", hour: int = 10) -> str:
+    """Somebody with an appointment today; nine o'clock has just struck."""
+    return appoint(world, register(world, actor, name), slot(world, day(world), time(hour)))
+
+
+def held(world: World, reference: str) -> tuple[Convocation, Slot, Demande]:
+    with world.reading() as session:
+        convocation = session.scalars(select(Convocation).where(Convocation.reference == reference)).one()
+        demande = demandes.by_id(session, convocation.demande_id)
+        row = session.get(Slot, convocation.slot_id)
+    assert demande is not None
+    assert row is not None
+    return convocation, row, demande
+
+
+def verbs(world: World) -> list[str]:
+    with world.reading() as session:
+        return [row.verb for row in session.scalars(select(JournalRow).order_by(JournalRow.id))]
+
+
+def test_the_day_list_opens_names_and_says_who_read_them(hall: World, awa: Actor) -> None:
+    expected(hall, awa, "Zola", 11)
+    expected(hall, awa, "Diallo", 10)
+    shown = guichet.day_list(hall, awa, MDM)
+    assert [visit.name for visit in shown.visits] == ["DIALLO Awa", "ZOLA Awa"]
+    assert shown.visits[0].state is ConvocationState.CONFIRMED
+    assert "day_list_read" in verbs(hall)
+
+
+def test_nobody_reads_the_list_of_another_site(hall: World, awa: Actor) -> None:
+    with pytest.raises(Forbidden):
+        guichet.day_list(hall, awa, DAX)
+    assert guichet.day_list(hall, agent(hall, "everywhere"), DAX).visits == []
+
+
+def test_one_guichet_at_a_time(hall: World, awa: Actor) -> None:
+    expected(hall, awa)
+    appoint(hall, register(hall, awa, "Zola"), slot(hall, day(hall), time(11), guichet="mdm-pan-2"))
+    assert [visit.guichet for visit in guichet.day_list(hall, awa, MDM, guichet="mdm-pan-2").visits] == ["mdm-pan-2"]
+
+
+def test_the_mark_of_the_day_changes_with_each_event_and_only_then(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    marks = [guichet.day_mark(hall, awa, MDM, day(hall))]
+    assert guichet.day_mark(hall, awa, MDM, day(hall)) == marks[0]
+    guichet.arrive(hall, awa, MDM, reference, MATCHING)
+    marks.append(guichet.day_mark(hall, awa, MDM, day(hall)))
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    marks.append(guichet.day_mark(hall, awa, MDM, day(hall)))
+    assert len(set(marks)) == 3
+
+
+def test_somebody_is_found_by_convocation_reference_qr_and_name(hall: World, awa: Actor) -> None:
+    from booking.services import documents
+
+    reference = expected(hall, awa, "N’Diaye-Sow")
+    convocation, row, demande = held(hall, reference)
+    spoken = f"{reference[:4].lower()} {reference[4:]}" if any(c.isdigit() for c in reference) else reference
+    for typed in (reference, spoken, demande.reference, documents.qr_text(hall, convocation, row), "ndiaye sow", "sow"):
+        assert [visit.reference for visit in guichet.find(hall, awa, MDM, typed)] == [reference], typed
+    assert guichet.find(hall, awa, MDM, "dupont") == []
+
+
+def test_a_code_signed_by_somebody_else_is_refused(hall: World, awa: Actor) -> None:
+    from booking.services import documents
+
+    reference = expected(hall, awa)
+    convocation, row, _ = held(hall, reference)
+    text = documents.qr_text(hall, convocation, row)
+    forged = text[:-12] + ("A" if text[-12] != "A" else "B") + text[-11:]
+    with pytest.raises(InvalidInput, match="qr_forged"):
+        guichet.find(hall, awa, MDM, forged)
+
+
+def test_an_appointment_of_another_site_does_not_exist_here(hall: World, awa: Actor) -> None:
+    elsewhere = appoint(hall, register(hall, awa), slot(hall, day(hall), time(10), hall=DAX, guichet="dax-pan-1"))
+    assert guichet.find(hall, awa, MDM, elsewhere) == []
+    with pytest.raises(NotFound):
+        guichet.visit(hall, awa, MDM, elsewhere)
+    with pytest.raises(NotFound):
+        guichet.arrive(hall, awa, MDM, elsewhere, MATCHING)
+    with pytest.raises(NotFound):
+        guichet.conclude(hall, awa, MDM, elsewhere, Outcome.SERVED)
+
+
+def test_a_matching_document_proves_who_it_is(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, MATCHING)
+    convocation, _, demande = held(hall, reference)
+    assert convocation.document_matches is True
+    assert convocation.document_seen == DocumentKind.PASSPORT
+    assert demande.proof is Proof.DOCUMENT
+
+
+def test_a_document_of_somebody_else_is_a_signal_and_proves_nothing(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON))
+    convocation, _, demande = held(hall, reference)
+    assert convocation.document_matches is False
+    assert demande.proof is Proof.DECLARED
+    assert "signal" in verbs(hall)
+
+
+def test_whoever_says_they_paid_is_served_and_the_signal_is_kept(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, says_paid=True))
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    assert held(hall, reference)[0].state is ConvocationState.SERVED
+    assert "signal" in verbs(hall)
+
+
+def test_served_closes_the_need(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    convocation, row, demande = held(hall, reference)
+    assert (convocation.state, row.state, demande.state) == ("served", "used", "served")
+    assert demande.ended_at is not None
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o not in {Outcome.SERVED, Outcome.ABSENCE}])
+def test_what_is_not_their_fault_costs_nothing(hall: World, awa: Actor, outcome: Outcome) -> None:
+    reference = expected(hall, awa)
+    guichet.conclude(hall, awa, MDM, reference, outcome)
+    convocation, row, demande = held(hall, reference)
+    assert (demande.state, demande.cohort, row.state) == (DemandeState.WAITING, 3, "lost")
+    assert demande.priority == (0 if outcome is Outcome.IT_FAILURE else 1)
+    assert convocation.outcome == outcome
+
+
+@pytest.mark.parametrize("reason", list(AbsenceReason))
+def test_only_an_absence_without_news_starts_a_new_cohort(hall: World, awa: Actor, reason: AbsenceReason) -> None:
+    reference = expected(hall, awa)
+    later(hall, hours=3)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE, reason)
+    _, _, demande = held(hall, reference)
+    assert demande.state is DemandeState.WAITING
+    assert demande.cohort == (None if reason is AbsenceReason.NO_NEWS else 3)
+    assert demande.demotion == ("absent" if reason is AbsenceReason.NO_NEWS else None)
+
+
+def test_an_absence_has_a_reason_and_is_not_noted_before_its_hour(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    with pytest.raises(InvalidInput, match="absence_reason"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE)
+    with pytest.raises(InvalidInput, match="absence_reason"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED, AbsenceReason.HINDERED)
+    with pytest.raises(Conflict, match="absence_too_early"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE, AbsenceReason.NO_NEWS)
+
+
+def test_an_outcome_said_twice_is_done_once(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    assert verbs(hall).count("outcome") == 1
+    with pytest.raises(Conflict, match="visit_over"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.OTHER)
+    with pytest.raises(Conflict, match="visit_over"):
+        guichet.arrive(hall, awa, MDM, reference, MATCHING)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "absence"),
+    [(Outcome.SERVED, None), (Outcome.IT_FAILURE, None), (Outcome.ABSENCE, AbsenceReason.NO_NEWS)],
+)
+def test_a_wrong_outcome_is_undone_with_all_that_it_cost(
+    hall: World, awa: Actor, outcome: Outcome, absence: AbsenceReason | None
+) -> None:
+    reference = expected(hall, awa)
+    later(hall, hours=3)
+    guichet.conclude(hall, awa, MDM, reference, outcome, absence)
+    guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_LINE)
+    convocation, row, demande = held(hall, reference)
+    assert (convocation.state, row.state, demande.state) == ("confirmed", "confirmed", "confirmed")
+    assert (demande.cohort, demande.priority, demande.ended_at, demande.demotion) == (3, 1, None, None)
+    assert (convocation.outcome, convocation.outcome_reason, convocation.ended_at) == (None, None, None)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    assert held(hall, reference)[2].state is DemandeState.SERVED
+
+
+def test_undoing_a_reception_puts_the_leaf_back_into_the_log(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_OUTCOME)
+    with hall.reading() as session:
+        types = [row.type for row in session.scalars(select(LogEntry).order_by(LogEntry.promised_at, LogEntry.id))]
+    assert types == ["admitted", "closed", "restored"]
+
+
+def test_nothing_is_undone_twice_or_after_the_demande_moved_on(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    with pytest.raises(Conflict, match="nothing_to_undo"):
+        guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_LINE)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.OTHER)
+    receipt_of_same = held(hall, reference)[2]
+    from booking.services.filing import Receipt
+
+    receipt = Receipt(receipt_of_same.id, "", "", "", DemandeState.WAITING, "", "", "", hall.clock.now(), False, None)
+    appoint(hall, receipt, slot(hall, day(hall), time(16)))
+    with pytest.raises(Conflict, match="demande_moved_on"):
+        guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_LINE)
+
+
+def test_an_appointment_of_another_day_waits_for_its_day(hall: World, awa: Actor) -> None:
+    from datetime import timedelta
+
+    reference = appoint(hall, register(hall, awa), slot(hall, day(hall) + timedelta(days=1), time(10)))
+    with pytest.raises(Conflict, match="visit_not_today"):
+        guichet.arrive(hall, awa, MDM, reference, MATCHING)
+
+
+def test_a_lost_cohort_is_given_back_by_one_gesture_with_a_reason(hall: World, awa: Actor) -> None:
+    reference = expected(hall, awa)
+    later(hall, hours=3)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE, AbsenceReason.NO_NEWS)
+    own = held(hall, reference)[2].reference
+    with pytest.raises(InvalidInput, match="reason_unknown"):
+        files.restore(hall, awa, MDM.territory, own, "because")
+    files.restore(hall, awa, MDM.territory, own, "hindered")
+    assert held(hall, reference)[2].cohort == 3
+    assert files.for_agent(hall, awa, MDM.territory, own).demotion is None
+    with pytest.raises(Conflict, match="nothing_to_restore"):
+        files.restore(hall, awa, MDM.territory, own, "hindered")
