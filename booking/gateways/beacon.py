@@ -1,114 +1,101 @@
-"""The public random value of a draw: drand *quicknet*, checked offline, or a local stand-in that proves nothing.
-
-Chain, key and scheme are those of the League of Entropy's quicknet (bls-unchained-g1-rfc9380): signatures on G1, keys
-on G2.
-"""
+"""The public random value: drand quicknet, verified here whoever brings it, and a local one that proves nothing."""
 
 from __future__ import annotations
 
 import json
-import urllib.request
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
-from math import ceil
+from http.client import HTTPException
+from urllib.request import urlopen
 
-import structlog
+from booking.domain import beacon as rules
+from booking.domain.beacon import LOCAL, QUICKNET, SIGNATURE_BYTES, Chain
 
-CHAIN = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
-PUBLIC_KEY = (
-    "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451"
-    "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a"
-)
-SCHEME = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
-GENESIS_AT = datetime.fromtimestamp(1692803367, UTC)
-PERIOD_S = 3
-SIGNATURE_BYTES = 48
-TIMEOUT_S = 10.0
-
-log = structlog.get_logger(__name__)
+DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
+"""Domain separation tag of quicknet: signatures on G1, RFC 9380."""
 
 
-def round_for(at: datetime) -> int:
-    """First round published at or after ``at``."""
-    return max(1, ceil((at - GENESIS_AT) / timedelta(seconds=PERIOD_S)) + 1)
-
-
-def round_at(round_number: int) -> datetime:
-    """When a round is published."""
-    return GENESIS_AT + timedelta(seconds=PERIOD_S * (round_number - 1))
-
-
-def verify_quicknet(round_number: int, signature: bytes) -> bool:
-    """Whether ``signature`` (48 bytes) is quicknet's for that round; takes about 0.3 s of pure Python."""
-    # Imported here: half a second and 20 MB that only a draw needs.
-    from py_ecc.bls.g2_primitives import subgroup_check
-    from py_ecc.bls.hash_to_curve import hash_to_G1
-    from py_ecc.bls.point_compression import decompress_G1, decompress_G2
-    from py_ecc.optimized_bls12_381 import FQ12, G2, final_exponentiate, neg, pairing
-
-    if len(signature) != SIGNATURE_BYTES:
-        return False
-    try:
-        point = decompress_G1(int.from_bytes(signature, "big"))
-    except ValueError:
-        return False
-    if not subgroup_check(point):
-        return False
-    key = decompress_G2((int(PUBLIC_KEY[:96], 16), int(PUBLIC_KEY[96:], 16)))
-    message = hash_to_G1(sha256(round_number.to_bytes(8, "big")).digest(), SCHEME, sha256)
-    product = pairing(G2, point, final_exponentiate=False) * pairing(neg(key), message, final_exponentiate=False)
-    return bool(final_exponentiate(product) == FQ12.one())
+TIMEOUT_S = 5
+MAX_ANSWER_BYTES = 4096
 
 
 class DrandBeacon:
-    """quicknet. With ``url`` (a drand HTTP relay) rounds are fetched; without, an operator pastes the signature."""
+    """drand quicknet. ``relay_url`` is any HTTP relay; empty: an operator pastes the 48 bytes. Neither is trusted."""
 
-    source = "drand-quicknet"
-    chain = CHAIN
+    source = QUICKNET.source
 
-    def __init__(self, url: str = "") -> None:
-        self._url = url.rstrip("/")
+    def __init__(self, relay_url: str = "", chain: Chain = QUICKNET) -> None:
+        self._relay_url = relay_url.rstrip("/")
+        self._chain = chain
 
     def round_for(self, at: datetime) -> int:
-        return round_for(at)
+        """First round published at or after ``at``."""
+        return self._chain.round_for(at)
 
     def round_at(self, round_number: int) -> datetime:
-        return round_at(round_number)
+        """When a round comes out."""
+        return self._chain.round_at(round_number)
 
     def signature(self, round_number: int, now: datetime) -> bytes | None:
-        if not self._url or now < round_at(round_number):
+        """The verified signature from the relay; None while the round is not out, unreachable, or does not verify.
+
+        Then the draw waits, however long, or until somebody pastes the signature.
+        """
+        if not self._relay_url or now < self.round_at(round_number):
             return None
-        address = f"{self._url}/{CHAIN}/public/{round_number}"
+        signature = self._fetch(round_number)
+        return signature if signature is not None and self.verify(round_number, signature) else None
+
+    def _fetch(self, round_number: int) -> bytes | None:
         try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
-                found = bytes.fromhex(json.load(answer)["signature"])
-        except (OSError, ValueError, KeyError) as error:
-            log.warning("beacon_unreachable", error=type(error).__name__)
+            with urlopen(f"{self._relay_url}/{self._chain.chain}/public/{round_number}", timeout=TIMEOUT_S) as answer:
+                return bytes.fromhex(json.loads(answer.read(MAX_ANSWER_BYTES))["signature"])
+        except (OSError, HTTPException, ValueError, KeyError, TypeError):
             return None
-        return found if self.verify(round_number, found) else None
 
     def verify(self, round_number: int, signature: bytes) -> bool:
-        return verify_quicknet(round_number, signature)
+        """True when ``signature`` is the chain's BLS signature of that round (0.2 to 0.5 s of computing)."""
+        if round_number < 1 or len(signature) != SIGNATURE_BYTES:
+            return False
+        return _signed(bytes.fromhex(self._chain.public_key), rules.message(round_number), signature)
 
 
 class LocalBeacon:
-    """For demonstration and tests: anybody can compute it in advance, so it proves nothing. Refused in production."""
+    """For demonstration and tests, refused in production: whoever has this file knows every round beforehand."""
 
-    source = "local"
-    chain = "local"
+    source = LOCAL.source
 
     def round_for(self, at: datetime) -> int:
-        return round_for(at)
+        """First round published at or after ``at``."""
+        return LOCAL.round_for(at)
 
     def round_at(self, round_number: int) -> datetime:
-        return round_at(round_number)
+        """When a round comes out."""
+        return LOCAL.round_at(round_number)
 
     def signature(self, round_number: int, now: datetime) -> bytes | None:
-        return _local(round_number) if now >= round_at(round_number) else None
+        """The 48 bytes of a round, from its hour on: the demonstration waits like the real thing."""
+        return rules.local_signature(round_number) if now >= LOCAL.round_at(round_number) else None
 
     def verify(self, round_number: int, signature: bytes) -> bool:
-        return signature == _local(round_number)
+        """True when ``signature`` is what the local beacon gives for that round."""
+        return round_number >= 1 and signature == rules.local_signature(round_number)
 
 
-def _local(round_number: int) -> bytes:
-    return sha256(b"tour-de-role local beacon" + round_number.to_bytes(8, "big")).digest()
+def _signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """BLS verification, key on G2 (96 bytes), signature on G1 (48 bytes): e(signature, g2) = e(H(message), key)."""
+    # Imported here: the curve tables take memory and start-up time that only a process that verifies should pay.
+    from py_ecc.bls.g2_primitives import pubkey_to_G1, signature_to_G2, subgroup_check
+    from py_ecc.bls.hash_to_curve import hash_to_G1
+    from py_ecc.optimized_bls12_381 import FQ12, G2, final_exponentiate, is_inf, neg, pairing
+
+    try:
+        # py_ecc names its decoders after Ethereum, where keys lie on G1 and signatures on G2; quicknet is the reverse.
+        key, point = signature_to_G2(public_key), pubkey_to_G1(signature)
+    except ValueError:
+        return False
+    if is_inf(point) or not subgroup_check(point):
+        return False
+    left = pairing(G2, neg(point), final_exponentiate=False)
+    right = pairing(key, hash_to_G1(message, DST, sha256), final_exponentiate=False)
+    return bool(final_exponentiate(left * right) == FQ12.one())
