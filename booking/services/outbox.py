@@ -7,21 +7,23 @@ same words. A server that is down costs nobody an attempt: its channel rests and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from booking.domain.accounts import Actor, Role
 from booking.domain.demande import DemandeState
-from booking.domain.errors import BookingError, InvalidInput, Unavailable
+from booking.domain.errors import BookingError, InvalidInput, NotFound, Unavailable
 from booking.domain.waitlist import PauseReason
 from booking.ports import Message, World
 from booking.services import convocation, notices, persons
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import demande as demandes
 from booking.store import outbox as rows
+from booking.store.demande import Demande
 from booking.store.outbox import OutboxMessage
 
 BATCH = 20
@@ -33,6 +35,7 @@ _FIRST_DELAY = timedelta(minutes=1)
 _LONGEST_DELAY = timedelta(hours=1)
 _WORTHLESS_LATER = frozenset({"contact_code"})
 _PAUSED_WHEN_UNREACHED = frozenset({DemandeState.ADMITTED, DemandeState.WAITING, DemandeState.OFFERED})
+_SECRETS = frozenset({"link", "code"})
 _SERVER_DOWN = frozenset({"mail_down", "sms_down", "key_missing"})
 
 
@@ -134,6 +137,49 @@ def _hand_to_staff(tx: Transaction, row: OutboxMessage) -> None:
         main.paused_at, main.pause_reason = tx.now, PauseReason.DELIVERY_FAILURE
         persons.move(tx, main, DemandeState.PAUSED)
         tx.note(SYSTEM, "person_unreached", f"demande:{main.id}", main.territory)
+
+
+# --- what the staff does by hand -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A letter to print (``channel`` post) or somebody to telephone (call); ``to``: the address, or what failed."""
+
+    id: UUID
+    channel: str
+    reference: str
+    demande_id: UUID
+    template: str
+    to: str
+    params: Mapping[str, Any]
+    created_at: datetime
+
+
+def errands(world: World, actor: Actor, territory: str) -> Sequence[Errand]:
+    """Letters and calls that wait in a territory, oldest first. Raises Forbidden unless ``actor`` is an agent there."""
+    actor.require(Role.AGENT, territory)
+    with world.reading() as session:
+        return [_errand(world, row, demande) for row, demande in rows.for_staff(session, territory)]
+
+
+def _errand(world: World, row: OutboxMessage, demande: Demande) -> Errand:
+    opened = json.loads(world.keys.open("outbox", "sealed", row.id, row.sealed))
+    said = {name: value for name, value in opened["params"].items() if name not in _SECRETS}
+    return Errand(row.id, row.channel, demande.reference, demande.id, row.template, opened["to"], said, row.created_at)
+
+
+def errand_done(world: World, actor: Actor, errand_id: UUID) -> None:
+    """The letter was posted, the person was called. Twice is once. Raises NotFound, Forbidden."""
+    with transaction(world) as tx:
+        row = tx.session.get(OutboxMessage, errand_id, with_for_update=True)
+        demande = demandes.by_id(tx.session, row.demande_id) if row and row.demande_id else None
+        if row is None or demande is None or row.channel not in (notices.POST, notices.CALL):
+            raise NotFound("errand")
+        actor.require(Role.AGENT, demande.territory)
+        if row.sent_at is None:
+            row.sent_at = tx.now
+            tx.note(actor, f"{row.channel}_done", f"demande:{demande.id}", demande.territory, template=row.template)
 
 
 def _row(tx: Transaction, message_id: UUID) -> OutboxMessage:

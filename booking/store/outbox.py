@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base
+from booking.store.demande import Demande
 
 
 class OutboxMessage(Base):
@@ -76,3 +77,18 @@ def of_event(
             OutboxMessage.channel.in_(("mail", "sms")),
         )
     ).all()
+
+
+def for_staff(session: Session, territory: str) -> Sequence[tuple[OutboxMessage, Demande]]:
+    """Letters to print and people to telephone in a territory, not done yet, oldest first."""
+    rows = session.execute(
+        select(OutboxMessage, Demande)
+        .join(Demande, Demande.id == OutboxMessage.demande_id)
+        .where(
+            OutboxMessage.channel.in_(("post", "call")),
+            OutboxMessage.sent_at.is_(None),
+            Demande.territory == territory,
+        )
+        .order_by(OutboxMessage.created_at, OutboxMessage.id)
+    ).all()
+    return [(message, demande) for message, demande in rows]

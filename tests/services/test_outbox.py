@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from booking.domain.accounts import Role
 from booking.domain.demande import Contact, DemandeState
-from booking.domain.errors import InvalidInput, Unavailable
+from booking.domain.errors import Forbidden, InvalidInput, NotFound, Unavailable
 from booking.domain.slots import SlotState
 from booking.domain.waitlist import PauseReason
 from booking.gateways.render import TemplateRenderer
@@ -257,3 +258,33 @@ def test_the_journal_knows_no_address(world: World) -> None:
     with world.reading() as session:
         details = [str(one.details) for one in session.scalars(select(filings.JournalRow))]
     assert not any("exemple.invalid" in text for text in details)
+
+
+# --- what the staff does by hand -------------------------------------------------------------------------
+
+
+def test_letters_and_calls_wait_for_an_agent_of_the_territory_and_are_done_once(world: World) -> None:
+    posted = filings.by_staff(world, identity=filings.OTHER, contact=Contact(postal="12 rue des Essais\n40100 Dax"))
+    pass_time(world, timedelta(minutes=1))
+    called = filings.row(world, offered(world, filings.NOBODY).demande_id)
+    agent = filings.agent(world)
+    found = outbox.errands(world, agent, filings.TERRITORY)
+    assert [(one.channel, one.reference) for one in found] == [("post", posted.reference), ("call", called.reference)]
+    assert not any({"link", "code"} & set(one.params) for one in found)
+    for _ in range(2):
+        outbox.errand_done(world, agent, found[0].id)
+    assert [one.channel for one in outbox.errands(world, agent, filings.TERRITORY)] == ["call"]
+    assert filings.verbs(world).count("post_done") == 1
+
+
+def test_nobody_else_sees_or_ends_them(world: World) -> None:
+    offered(world, filings.NOBODY)
+    (errand,) = outbox.errands(world, filings.agent(world), filings.TERRITORY)
+    referent = filings.agent(world, Role.REFERENT)
+    with pytest.raises(Forbidden):
+        outbox.errands(world, referent, filings.TERRITORY)
+    with pytest.raises(Forbidden):
+        outbox.errand_done(world, referent, errand.id)
+    put(world, "a mail")
+    with pytest.raises(NotFound):
+        outbox.errand_done(world, filings.agent(world), row(world, "a mail").id)
