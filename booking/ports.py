@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -23,6 +23,15 @@ class Clock(Protocol):
     simulated: bool
 
     def now(self) -> datetime: ...
+
+
+@runtime_checkable
+class MovableClock(Protocol):
+    """The demonstration's clock: it can be moved forward, never back."""
+
+    def now(self) -> datetime: ...
+
+    def advance(self, by: timedelta) -> datetime: ...
 
 
 class Entropy(Protocol):
@@ -162,6 +171,8 @@ class Beacon(Protocol):
 
     source: str
     """``drand-quicknet`` or ``local`` (proves nothing; refused in production)."""
+    chain: str
+    """Hash of the chain, part of what is committed."""
 
     def round_for(self, at: datetime) -> int:
         """First round published at or after ``at``."""

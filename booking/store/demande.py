@@ -255,16 +255,16 @@ def waiting_cohorts(session: Session, territory: str, family: str) -> dict[UUID,
 def cohort_counts(session: Session, territory: str, family: str) -> dict[int, int]:
     """Cohort (0: none yet) → how many wait in it; what the waiting-list index must say."""
     rows = session.execute(
-        select(func.coalesce(Demande.cohort, 0), func.count())
+        select(Demande.cohort, func.count())
         .where(
             Demande.territory == territory,
             Demande.family == family,
             Demande.state == DemandeState.WAITING,
             Demande.attached_to_id.is_(None),
         )
-        .group_by(func.coalesce(Demande.cohort, 0))
+        .group_by(Demande.cohort)
     )
-    return {int(cohort): int(count) for cohort, count in rows}
+    return {cohort or 0: count for cohort, count in rows}
 
 
 def scopes(session: Session) -> list[tuple[str, str]]:

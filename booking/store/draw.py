@@ -58,6 +58,8 @@ class Batch(Base):
     main_number: Mapped[int | None]
     """Counts main draws of the scope only: the number of a cohort."""
     frozen_at: Mapped[datetime | None]
+    log_size: Mapped[int | None]
+    """How many leaves the log had: every listed leaf is among them."""
     root: Mapped[bytes | None]
     commitment: Mapped[bytes | None]
     previous_hash: Mapped[bytes | None]

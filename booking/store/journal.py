@@ -58,3 +58,8 @@ def sequenced(session: Session, batch: int) -> Iterator[JournalRow]:
     """The whole chain from its start, ``batch`` rows in memory at a time."""
     statement = select(JournalRow).where(JournalRow.position.is_not(None)).order_by(JournalRow.position)
     yield from session.scalars(statement.execution_options(yield_per=batch))
+
+
+def newest_at(session: Session) -> datetime | None:
+    """The time of the newest row: a clock that is before it is wrong."""
+    return session.scalar(select(func.max(JournalRow.at)))

@@ -106,11 +106,16 @@ def extend_lease(session: Session, name: str, fencing: int, until_at: datetime) 
 
 
 def first_leaves(session: Session, territory: str, family: str) -> dict[UUID, bytes]:
-    """Demande → the leaf that carries its chance: the oldest one, for every demande of a scope."""
+    """Demande → the leaf that carries its chance: the oldest that has a position, for every demande of a scope."""
     rows = session.execute(
         select(LogEntry.demande_id, LogEntry.leaf)
         .join(Demande, Demande.id == LogEntry.demande_id)
-        .where(Demande.territory == territory, Demande.family == family)
+        .where(Demande.territory == territory, Demande.family == family, LogEntry.position.is_not(None))
         .order_by(LogEntry.promised_at.desc(), LogEntry.id.desc())
     )
-    return dict(rows.tuples().all())
+    return {demande_id: leaf for demande_id, leaf in rows}  # noqa: C416  (mypy knows no dict of rows)
+
+
+def first(session: Session, size: int) -> list[bytes]:
+    """The first ``size`` leaves of the log, in the order of their positions."""
+    return list(session.scalars(select(LogEntry.leaf).where(LogEntry.position < size).order_by(LogEntry.position)))

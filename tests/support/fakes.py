@@ -96,6 +96,7 @@ class TestBeacon:
 
     __test__ = False
     source: str = "local"
+    chain: str = "local"
     genesis: datetime = datetime(2023, 8, 23, 15, 9, 27, tzinfo=UTC)
 
     def round_for(self, at: datetime) -> int:

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from booking.bootstrap import world
-
 from booking.services import draw
 
 

@@ -1,7 +1,6 @@
 """Sends what the outbox holds."""
 
 from booking.bootstrap import world
-
 from booking.services import outbox
 
 

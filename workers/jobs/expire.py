@@ -1,7 +1,6 @@
 """Ends what has run out: offers, provisional filings, long pauses; asks “still needed?” when it is time."""
 
 from booking.bootstrap import world
-
 from booking.services import convocation, demande
 
 

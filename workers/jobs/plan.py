@@ -1,7 +1,6 @@
 """Openings become slots; due draws become planned batches."""
 
 from booking.bootstrap import world
-
 from booking.services import slots
 
 

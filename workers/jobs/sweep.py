@@ -1,7 +1,6 @@
 """Finds what a lost job left undone: batches that are due, a waiting-list index that burnt."""
 
 from booking.bootstrap import world
-
 from booking.services import draw, waitlist
 
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=True),
         sa.Column("main_number", sa.Integer(), nullable=True),
         sa.Column("frozen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("log_size", sa.Integer(), nullable=True),
         sa.Column("root", sa.LargeBinary(), nullable=True),
         sa.Column("commitment", sa.LargeBinary(), nullable=True),
         sa.Column("previous_hash", sa.LargeBinary(), nullable=True),

@@ -1,0 +1,176 @@
+"""Freeze: one snapshot of the database becomes the list and the capacity of a draw. Nothing else enters it.
+
+Source: allocation.md 5 and 6.1. Rules R-20 and R-21 of docs/regles.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain import draw as draw_rules
+from booking.domain import slots as slot_rules
+from booking.domain import waitlist as wait_rules
+from booking.domain.demande import Availability, Half
+from booking.domain.demarche import Family, Lead
+from booking.domain.draw import Line
+from booking.domain.slots import DrawKind, SlotState
+from booking.domain.territory import Territory
+from booking.domain.waitlist import FreezeCode, Standing
+from booking.ports import World
+from booking.services import configuration, convocation, log, persons
+from booking.services.result import class_of
+from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import demande as demandes
+from booking.store import draw as rows
+from booking.store import log as leaves
+from booking.store import slots as slot_rows
+from booking.store.demande import Demande
+from booking.store.draw import Batch, BatchState
+from booking.store.slots import Slot
+
+NOTHING_FREED = "nothing_freed"
+SALT_BYTES = 32
+
+
+def freeze(world: World, batch_id: UUID) -> None:
+    """``planned`` → ``frozen``. A nightly draw with nothing to give is voided instead, without a number.
+
+    Raises Conflict('draw_under_way') while another batch of the scope is not finished: the sweep takes it up again.
+    """
+    log.sequence(world)
+    with transaction(world) as tx:
+        batch = rows.by_id(tx.session, batch_id, lock=True)
+        if batch is None or batch.state is not BatchState.PLANNED:
+            return
+        in_force = configuration.current(tx.session, tx.now)
+        territory, family = in_force.territory(batch.territory), in_force.catalogue.families[batch.family]
+        slots = capacity(tx.session, tx.now, batch.kind, territory, family)
+        if batch.kind is DrawKind.NIGHTLY and not slots:
+            batch.state, batch.voided_reason = BatchState.VOIDED, NOTHING_FREED
+            return
+        rows.claim_scope(tx.session, batch)
+        batch.frozen_at, batch.rules = tx.now, in_force.pinned(territory.code)
+        batch.log_size = leaves.next_position(tx.session)
+        _freeze_slots(tx, batch, slots)
+        lines = _freeze_lines(tx, batch, Reach.of(slots, tx.now.astimezone(territory.zone).date(), family.lead))
+        batch.root = draw_rules.frozen_root(lines)
+        tx.note(SYSTEM, "list_frozen", f"batch:{batch.id}", batch.territory, lines=len(lines), slots=len(slots))
+        tx.after("sweep")
+
+
+def capacity(session: Session, now: datetime, kind: DrawKind, territory: Territory, family: Family) -> list[Slot]:
+    """The slots that a draw of ``kind`` would freeze now."""
+    found = slot_rows.in_scope(session, territory.code, family.code, frozenset({SlotState.OPEN}))
+    if kind is DrawKind.MAIN:
+        return [slot for slot in found if slot_rules.eligible_for_main(slot, now, territory.zone, family.lead)]
+    return [slot for slot in found if slot_rules.eligible_for_nightly(slot, now, family.lead)]
+
+
+def _freeze_slots(tx: Transaction, batch: Batch, slots: Sequence[Slot]) -> None:
+    for slot in slots:
+        convocation.move(slot, SlotState.COMMITTED)
+        if batch.kind is DrawKind.MAIN and slot.published_in_id is None:
+            slot.published_in_id = batch.id
+    rows.add_slots(tx.session, [{"batch_id": batch.id, "slot_id": s.id, "class_key": class_of(s)} for s in slots])
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which classes each weekly half-day of a site reaches. A person reached by letter only needs more days ahead."""
+
+    today: date
+    letter_from_on: date
+    by_pattern: dict[tuple[str, int, Half], dict[str, date]]
+
+    @classmethod
+    def of(cls, slots: Iterable[Slot], today: date, lead: Lead) -> Reach:
+        """The reach of a capacity on the day of a freeze."""
+        by_pattern: dict[tuple[str, int, Half], dict[str, date]] = defaultdict(dict)
+        for slot in slots:
+            by_pattern[slot.site, slot.on_date.weekday(), slot.half][class_of(slot)] = slot.on_date
+        return cls(today, today + timedelta(days=lead.letter_days), by_pattern)
+
+    def classes(self, availability: Availability, *, by_letter: bool) -> tuple[str, ...]:
+        """Texts of the classes that somebody can come to, sorted."""
+        from_on = self.letter_from_on if by_letter else self.today
+        return tuple(
+            sorted(
+                text
+                for pattern in availability.patterns
+                for text, on in self.by_pattern.get(pattern, {}).items()
+                if on not in availability.excluded_on and on >= from_on
+            )
+        )
+
+
+def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:
+    """Every live leaf of the scope, once. A main draw fixes the cohort of whoever is drawn for the first time."""
+    number = rows.last_main_number(tx.session, batch.territory, batch.family) + 1
+    if batch.kind is DrawKind.MAIN:
+        batch.main_number = number
+    listed = demandes.in_scope(tx.session, batch.territory, batch.family)
+    leaf_of = leaves.first_leaves(tx.session, batch.territory, batch.family)
+    behind: dict[UUID, list[Demande]] = defaultdict(list)
+    for demande in listed:
+        if demande.attached_to_id is not None and demande.id in leaf_of:
+            behind[demande.attached_to_id].append(demande)
+    lines: list[Line] = []
+    written: list[dict[str, Any]] = []
+    for demande in listed:
+        line = _line(tx, demande, behind[demande.id], leaf_of, reach, number) if demande.id in leaf_of else None
+        if line is not None:
+            lines.append(line)
+            written.append(_row(tx, batch, demande, line))
+            if line.code == FreezeCode.DRAWN and batch.kind is DrawKind.MAIN:
+                demande.cohort = line.cohort
+    rows.add_lines(tx.session, written)
+    return lines
+
+
+def _line(
+    tx: Transaction,
+    demande: Demande,
+    attached: Sequence[Demande],
+    leaf_of: dict[UUID, bytes],
+    reach: Reach,
+    number: int,
+) -> Line | None:
+    standing = Standing(demande.state, demande.useful_on, demande.attached_to_id is not None, demande.cohort)
+    found = wait_rules.line_at_freeze(standing, reach.today)
+    if found is None:
+        return None
+    classes: tuple[str, ...] = ()
+    if found.code is FreezeCode.DRAWN:
+        by_letter = all(entry.contact_digest is None for entry in (demande, *attached))
+        classes = reach.classes(persons.drawn_availability(demande, attached), by_letter=by_letter)
+    return Line(
+        leaf=leaf_of[demande.id],
+        code=found.code,
+        priority=demande.priority,
+        cohort=wait_rules.cohort_at_freeze(standing, reach.today, number) or 0,
+        classes=classes,
+        attached=tuple(sorted(leaf_of[entry.id] for entry in attached)),
+        salt=tx.world.entropy.token_bytes(SALT_BYTES),
+    )
+
+
+def _row(tx: Transaction, batch: Batch, demande: Demande, line: Line) -> dict[str, Any]:
+    return {
+        "id": tx.new_id(),
+        "batch_id": batch.id,
+        "demande_id": demande.id,
+        "leaf": line.leaf,
+        "code": line.code,
+        "priority": line.priority,
+        "cohort": line.cohort,
+        "classes": list(line.classes),
+        "attached": [leaf.hex() for leaf in line.attached],
+        "salt": line.salt,
+    }

@@ -1,0 +1,158 @@
+"""The middle of a batch: commit to the frozen list, wait for the beacon, draw, publish. See allocation.md 5 and 6."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from booking.domain import draw as rules
+from booking.domain.canonical import canonical
+from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
+from booking.domain.draw import Commitment, Line, Outcome, Place
+from booking.ports import World
+from booking.services import log
+from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import draw as rows
+from booking.store import slots as slot_rows
+from booking.store.draw import Batch, BatchLine, BatchState
+from booking.store.slots import Slot
+
+BUNDLE_KEY = "log_head"
+
+
+def commit(world: World, batch_id: UUID) -> None:
+    """``frozen`` → ``committed``: the batch gets its number, the hash of the one before, and the round to wait for."""
+    with transaction(world) as tx:
+        batch = rows.by_id(tx.session, batch_id, lock=True)
+        if batch is None or batch.state is not BatchState.FROZEN or batch.frozen_at is None:
+            return
+        before = rows.last_committed(tx.session, batch.territory, batch.family)
+        batch.number = (before.number or 0) + 1 if before else 1
+        batch.previous_hash = rules.commitment_hash(before.commitment) if before and before.commitment else None
+        batch.draw_at = max(batch.draw_at, batch.frozen_at + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN))
+        batch.beacon_source = world.beacon.source
+        batch.beacon_round = world.beacon.round_for(batch.draw_at)
+        batch.commitment = rules.commitment_bytes(
+            _commitment(tx, batch), lines_of(tx, batch), capacity_of(slot_rows.of_batch(tx.session, batch.id))
+        )
+        batch.state = BatchState.COMMITTED
+        tx.note(
+            SYSTEM,
+            "draw_committed",
+            f"batch:{batch.id}",
+            batch.territory,
+            number=batch.number,
+            sha256=rules.commitment_hash(batch.commitment).hex(),
+            round=batch.beacon_round,
+        )
+
+
+def _commitment(tx: Transaction, batch: Batch) -> Commitment:
+    if batch.number is None or batch.frozen_at is None or batch.beacon_round is None or batch.rules is None:
+        raise ValueError("a batch is committed after its freeze")
+    beacon, size = tx.world.beacon, batch.log_size or 0
+    return Commitment(
+        territory=batch.territory,
+        family=batch.family,
+        kind=str(batch.kind),
+        number=batch.number,
+        main_number=batch.main_number,
+        previous=batch.previous_hash,
+        frozen_at=batch.frozen_at,
+        rules=batch.rules,
+        log=(size, log.root_at(tx.session, size)),
+        beacon_source=beacon.source,
+        beacon_chain=beacon.chain,
+        beacon_round=batch.beacon_round,
+        beacon_at=beacon.round_at(batch.beacon_round),
+    )
+
+
+def lines_of(tx: Transaction, batch: Batch) -> list[Line]:
+    """The frozen lines as the rules see them."""
+    return [_line(row) for row in rows.lines_of(tx.session, batch.id)]
+
+
+def _line(row: BatchLine) -> Line:
+    return Line(
+        leaf=row.leaf,
+        code=row.code,
+        priority=row.priority,
+        cohort=row.cohort,
+        classes=tuple(row.classes),
+        attached=tuple(bytes.fromhex(leaf) for leaf in row.attached),
+        salt=row.salt,
+    )
+
+
+def class_of(slot: Slot) -> str:
+    """The class of a slot, as lines, commitments and bundles name it."""
+    return f"{slot.site}/{slot.family}/{slot.on_date.isoformat()}/{slot.half}"
+
+
+def _place(slot: Slot) -> Place:
+    return Place(slot.start.strftime("%H:%M"), slot.guichet)
+
+
+def capacity_of(slots: Iterable[Slot]) -> dict[str, list[Place]]:
+    """Class → its places in the order start, guichet."""
+    found: dict[str, list[Place]] = defaultdict(list)
+    for slot in sorted(slots, key=lambda slot: (slot.start, slot.guichet)):
+        found[class_of(slot)].append(_place(slot))
+    return found
+
+
+def draw(world: World, batch_id: UUID) -> None:
+    """``committed`` → ``drawn``, once the beacon's round is out; a late beacon is waited for."""
+    with world.reading() as session:
+        batch = rows.by_id(session, batch_id)
+    if batch is None or batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
+        return
+    # Outside the transaction: asking the beacon may use the network.
+    signature = batch.beacon_signature or world.beacon.signature(batch.beacon_round, world.clock.now())
+    if signature is None or not world.beacon.verify(batch.beacon_round, signature):
+        return
+    with transaction(world) as tx:
+        batch = rows.by_id(tx.session, batch_id, lock=True)
+        if batch is not None and batch.state is BatchState.COMMITTED:
+            _draw(tx, batch, signature)
+
+
+def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
+    slots = slot_rows.of_batch(tx.session, batch.id)
+    outcome = _outcome(tx, batch, slots, signature)
+    slot_at = {(class_of(slot), _place(slot)): slot.id for slot in slots}
+    for row in rows.lines_of(tx.session, batch.id):
+        row.rank = outcome.ranks.get(row.leaf)
+        placed = outcome.placed.get(row.leaf)
+        row.placed_slot_id = slot_at[placed.class_text, placed.place] if placed else None
+    batch.beacon_signature, batch.drawn_at, batch.state = signature, tx.now, BatchState.DRAWN
+    tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
+
+
+def _outcome(tx: Transaction, batch: Batch, slots: Sequence[Slot], signature: bytes) -> Outcome:
+    seed = rules.seed(batch.commitment or b"", signature)
+    return rules.run(lines_of(tx, batch), capacity_of(slots), seed)
+
+
+def publish(world: World, batch_id: UUID) -> None:
+    """``drawn`` → ``published``: both bundles are written once, hashed and signed; run again, the same bytes."""
+    with transaction(world) as tx:
+        batch = rows.by_id(tx.session, batch_id, lock=True)
+        if batch is None or batch.state is not BatchState.DRAWN or not batch.commitment or not batch.beacon_signature:
+            return
+        lines = lines_of(tx, batch)
+        outcome = _outcome(tx, batch, slot_rows.of_batch(tx.session, batch.id), batch.beacon_signature)
+        commitment = json.loads(batch.commitment)
+        public = rules.public_bundle(commitment, batch.evidence or [], batch.beacon_signature, lines, outcome)
+        full = canonical(rules.full_bundle(public, lines, outcome))
+        batch.public_bundle = canonical(public)
+        batch.full_bundle_sealed = world.keys.seal("batch", "full_bundle_sealed", batch.id, full)
+        batch.bundle_hash = hashlib.sha256(batch.public_bundle).digest()
+        batch.bundle_kid, batch.bundle_signature = world.keys.sign(BUNDLE_KEY, batch.bundle_hash)
+        batch.published_at, batch.state = tx.now, BatchState.PUBLISHED
+        tx.note(SYSTEM, "draw_published", f"batch:{batch.id}", batch.territory, sha256=batch.bundle_hash.hex())
