@@ -210,9 +210,11 @@ def verify(world: World) -> ChainCheck:
     previous, position = GENESIS, 0
     with world.reading() as session:
         waiting = journal_rows.count_unsequenced(session)
-        for row in journal_rows.sequenced(session, BATCH):
-            expected = chained(previous, row)
-            if row.position != position or row.hash != expected:
-                return ChainCheck(position, waiting, position)
-            previous, position = expected, position + 1
+        while part := journal_rows.chain(session, position, BATCH):
+            for row in part:
+                expected = chained(previous, row)
+                if row.position != position or row.hash != expected:
+                    return ChainCheck(position, waiting, position)
+                previous, position = expected, position + 1
+            session.expunge_all()
     return ChainCheck(position, waiting, None)

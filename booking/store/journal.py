@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,10 +54,11 @@ def end_of_chain(session: Session) -> tuple[int, bytes] | None:
     return (last.position + 1, last.hash) if last and last.position is not None and last.hash is not None else None
 
 
-def sequenced(session: Session, batch: int) -> Iterator[JournalRow]:
-    """The whole chain from its start, ``batch`` rows in memory at a time."""
-    statement = select(JournalRow).where(JournalRow.position.is_not(None)).order_by(JournalRow.position)
-    yield from session.scalars(statement.execution_options(yield_per=batch))
+def chain(session: Session, from_position: int, limit: int) -> Sequence[JournalRow]:
+    """The next part of the chain, from a position on."""
+    return session.scalars(
+        select(JournalRow).where(JournalRow.position >= from_position).order_by(JournalRow.position).limit(limit)
+    ).all()
 
 
 def newest_at(session: Session) -> datetime | None:

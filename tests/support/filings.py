@@ -99,9 +99,16 @@ def posted(world: World, template: str) -> list[dict[str, Any]]:
         return found
 
 
+def code_for(world: World, reference: str) -> str:
+    """The one-time code sent last for a demande."""
+    return str([sent["code"] for sent in posted(world, "contact_code") if sent["reference"] == reference][-1])
+
+
 def entries(world: World, demande_id: UUID) -> list[LogEntry]:
     with world.reading() as session:
-        found = session.scalars(select(LogEntry).where(LogEntry.demande_id == demande_id).order_by(LogEntry.promised_at))
+        found = session.scalars(
+            select(LogEntry).where(LogEntry.demande_id == demande_id).order_by(LogEntry.promised_at)
+        )
         return list(found)
 
 
