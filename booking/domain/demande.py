@@ -46,11 +46,11 @@ LIVE_STATES = frozenset(
 _S = DemandeState
 _ENDS = frozenset({_S.WITHDRAWN, _S.CLOSED})
 TRANSITIONS: dict[DemandeState, frozenset[DemandeState]] = {
-    # OFFERED and CONFIRMED from ADMITTED: an urgent slot is assigned by the system without waiting for a draw.
+    # OFFERED from ADMITTED or PAUSED: an urgent slot is assigned by the system without waiting for a draw.
     _S.PROVISIONAL: frozenset({_S.ADMITTED}) | _ENDS,
-    _S.ADMITTED: frozenset({_S.WAITING, _S.PAUSED, _S.OFFERED, _S.CONFIRMED, _S.SERVED}) | _ENDS,
-    _S.WAITING: frozenset({_S.PAUSED, _S.OFFERED, _S.CONFIRMED, _S.SERVED}) | _ENDS,
-    _S.PAUSED: frozenset({_S.WAITING, _S.CONFIRMED, _S.SERVED}) | _ENDS,
+    _S.ADMITTED: frozenset({_S.WAITING, _S.PAUSED, _S.OFFERED, _S.SERVED}) | _ENDS,
+    _S.WAITING: frozenset({_S.PAUSED, _S.OFFERED, _S.SERVED}) | _ENDS,
+    _S.PAUSED: frozenset({_S.WAITING, _S.OFFERED, _S.SERVED}) | _ENDS,
     _S.OFFERED: frozenset({_S.CONFIRMED, _S.WAITING, _S.PAUSED, _S.SERVED}) | _ENDS,
     # WAITING from CONFIRMED: the administration took the place away (priority 0), or the person gave it back.
     _S.CONFIRMED: frozenset({_S.SERVED, _S.ABSENT, _S.CANCELLED, _S.WAITING}) | _ENDS,

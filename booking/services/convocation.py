@@ -78,13 +78,36 @@ def _apply(tx: Transaction, demande: Demande, consequence: Consequence) -> None:
 # --- the offer ----------------------------------------
 
 
-def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, batch_id: UUID | None) -> Convocation:
+def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, batch_id: UUID) -> Convocation:
     """Give ``slot`` to ``demande``: an offer to answer, or an appointment at once for a standing acceptance.
 
-    Called by the rules that allocate, never with a choice from outside. Raises Conflict when the slot or the person is
-    already taken, or when it is too late to ask.
+    Called by the draw, never with a choice from outside. Raises Conflict when the slot or the person is already taken,
+    or when it is too late to ask.
     """
-    firm = persons.is_firm(persons.voices(tx.session, demande))
+    if persons.is_firm(persons.voices(tx.session, demande)):
+        return appoint(tx, demande, slot, territory, STANDING, batch_id)
+    expires_at = _deadline(tx, slot, territory)
+    held = _hold(tx, demande, slot, batch_id)
+    held.expires_at = expires_at
+    params = {**place_and_hour(slot, territory), "expires_at": expires_at.isoformat()}
+    tell(tx, demande, "offer", f"offer:{held.id}", params)
+    return held
+
+
+def appoint(
+    tx: Transaction, demande: Demande, slot: Slot, territory: Territory, by: str, batch_id: UUID | None = None
+) -> Convocation:
+    """An appointment at once: a standing acceptance, a planned urgent slot, a call at short notice.
+
+    Called by the rules that allocate, never with a choice from outside. Raises Conflict.
+    """
+    held = _hold(tx, demande, slot, batch_id)
+    held.firm = True
+    _confirm(tx, demande, held, slot, territory, by)
+    return held
+
+
+def _hold(tx: Transaction, demande: Demande, slot: Slot, batch_id: UUID | None) -> Convocation:
     held = Convocation(
         id=tx.new_id(),
         reference=reference_from_entropy(tx.world.entropy.token_bytes(16)),
@@ -92,19 +115,13 @@ def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, b
         slot_id=slot.id,
         batch_id=batch_id,
         state=ConvocationState.OFFERED,
-        firm=firm,
+        firm=False,
         offered_at=tx.now,
-        expires_at=None if firm else _deadline(tx, slot, territory),
     )
     tx.session.add(held)
     move(slot, SlotState.OFFERED)
     persons.move(tx, demande, DemandeState.OFFERED)
     demande.priority = 1  # a place taken away is given back once
-    if firm:
-        _confirm(tx, demande, held, slot, territory, STANDING)
-        return held
-    params = {**place_and_hour(slot, territory), "expires_at": held.expires_at.isoformat() if held.expires_at else ""}
-    tell(tx, demande, "offer", f"offer:{held.id}", params)
     return held
 
 
@@ -141,7 +158,7 @@ def _confirm(
     held.answered_at, held.answered_by = tx.now, by
     move(slot, SlotState.CONFIRMED)
     persons.move(tx, demande, DemandeState.CONFIRMED)
-    if by != STANDING:
+    if by not in (STANDING, SYSTEM):
         demande.last_sign_at = tx.now
     params = {**place_and_hour(slot, territory), "convocation": held.reference}
     tell(tx, demande, "confirmed", f"confirmed:{held.id}", params)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from uuid import UUID
 
 from booking.domain import checks
 from booking.domain import guichet as rules
 from booking.domain.accounts import ANYWHERE, Actor, Role
-from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.domain.guichet import DocumentKind, Urgency
@@ -23,7 +22,6 @@ from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation, persons
 from booking.services.guichet import Hall
-from booking.services.notices import place_and_hour, tell
 from booking.services.transaction import SYSTEM, Transaction, attempt, transaction
 from booking.store import accounts as account_rows
 from booking.store import demande as demandes
@@ -62,7 +60,7 @@ class Case:
     filed_by: str
     mine: bool
     filed_at: datetime
-    sign_before_at: datetime
+    sign_by_on: date
     late: bool
 
 
@@ -201,11 +199,16 @@ def pending(world: World, actor: Actor, territory: str) -> Sequence[Case]:
                     filed_by=filer.display_name if filer else "",
                     mine=case.filed_by_id == actor.account_id,
                     filed_at=case.filed_at,
-                    sign_before_at=case.sign_before_at,
+                    sign_by_on=_last_day(case.sign_before_at, in_force.territory(territory)),
                     late=now >= case.sign_before_at,
                 )
             )
     return cases
+
+
+def _last_day(before_at: datetime, territory: Territory) -> date:
+    """The local day that ends at ``before_at``."""
+    return (before_at - timedelta(microseconds=1)).astimezone(territory.zone).date()
 
 
 def countersign(world: World, signer: Actor, territory: str, case_id: UUID) -> Signed:
@@ -276,24 +279,9 @@ def _assign(tx: Transaction, case: UrgentCase) -> Convocation | None:
     slot = rules.assign_urgent(free, availability, tx.now + timedelta(hours=notice_h))
     if slot is None:
         return None
-    held = Convocation(
-        id=tx.new_id(),
-        reference=tx.world.entropy.code(checks.REFERENCE_LENGTH, checks.REFERENCE_ALPHABET),
-        demande_id=demande.id,
-        slot_id=slot.id,
-        state=ConvocationState.CONFIRMED,
-        firm=True,
-        offered_at=tx.now,
-        answered_at=tx.now,
-        answered_by=SYSTEM,
-    )
-    tx.session.add(held)
+    territory = configuration.current(tx.session, tx.now).territory(case.territory)
+    held = convocation.appoint(tx, demande, slot, territory, SYSTEM)
     tx.session.flush()
     case.convocation_id = held.id
-    convocation.move(slot, SlotState.CONFIRMED)
-    persons.move(tx, demande, DemandeState.CONFIRMED)
     tx.note(SYSTEM, "urgent_assigned", f"urgent:{case.id}", case.territory, convocation=held.reference)
-    territory = configuration.current(tx.session, tx.now).territory(case.territory)
-    params = {**place_and_hour(slot, territory), "convocation": held.reference}
-    tell(tx, demande, "confirmed", f"confirmed:{held.id}", params)
     return held

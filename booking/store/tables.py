@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from booking.store import accounts, configuration, convocation, demande, draw, guichet, journal, log, outbox, slots
+from booking.store import (
+    accounts,
+    configuration,
+    convocation,
+    demande,
+    draw,
+    guichet,
+    journal,
+    log,
+    outbox,
+    slots,
+    waitlist,
+)
 from booking.store.base import Base
 
 metadata = Base.metadata
@@ -19,4 +31,5 @@ __all__ = [
     "metadata",
     "outbox",
     "slots",
+    "waitlist",
 ]

@@ -413,6 +413,41 @@ def upgrade() -> None:
     op.create_index(op.f("ix_outbox_demande_id"), "outbox", ["demande_id"], unique=False)
     op.create_index("ix_outbox_due", "outbox", ["sent_at", "not_before_at"], unique=False)
     op.create_table(
+        "standby_call",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("slot_id", sa.Uuid(), nullable=False),
+        sa.Column("demande_id", sa.Uuid(), nullable=False),
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("named_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("caller_id", sa.Uuid(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answer", sa.String(length=24), nullable=True),
+        sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_standby_call_batch_id")),
+        sa.ForeignKeyConstraint(["caller_id"], ["account.id"], name=op.f("fk_standby_call_caller_id")),
+        sa.ForeignKeyConstraint(["demande_id"], ["demande.id"], name=op.f("fk_standby_call_demande_id")),
+        sa.ForeignKeyConstraint(["slot_id"], ["slot.id"], name=op.f("fk_standby_call_slot_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_standby_call")),
+    )
+    op.create_index(op.f("ix_standby_call_demande_id"), "standby_call", ["demande_id"], unique=False)
+    op.create_index(op.f("ix_standby_call_slot_id"), "standby_call", ["slot_id"], unique=False)
+    op.create_index(
+        "uq_standby_call_open_demande",
+        "standby_call",
+        ["demande_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "uq_standby_call_open_slot",
+        "standby_call",
+        ["slot_id"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "refusal",
         sa.Column("convocation_id", sa.Uuid(), nullable=False),
         sa.Column("demande_id", sa.Uuid(), nullable=False),
@@ -457,6 +492,21 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_urgent_case_demande_id"), table_name="urgent_case")
     op.drop_table("urgent_case")
     op.drop_table("refusal")
+    op.drop_index(
+        "uq_standby_call_open_slot",
+        table_name="standby_call",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(
+        "uq_standby_call_open_demande",
+        table_name="standby_call",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_index(op.f("ix_standby_call_slot_id"), table_name="standby_call")
+    op.drop_index(op.f("ix_standby_call_demande_id"), table_name="standby_call")
+    op.drop_table("standby_call")
     op.drop_index("ix_outbox_due", table_name="outbox")
     op.drop_index(op.f("ix_outbox_demande_id"), table_name="outbox")
     op.drop_table("outbox")
