@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+import fontpkg_amiri
 import fontpkg_noto_sans
-import fontpkg_noto_sans_arabic
 import typst
 
 from booking.gateways import catalogues, documents, words
@@ -150,6 +150,9 @@ def extract_typst(
 
 @cache
 def _fonts() -> typst.Fonts:
-    """Our own fonts only: a PDF looks alike on every machine. They come as packages; none is committed."""
-    folders = [Path(package.ROOT) / "files" for package in (fontpkg_noto_sans, fontpkg_noto_sans_arabic)]
+    """Our own fonts only: a PDF looks alike on every machine. They come as packages; none is committed.
+
+    Amiri for Arabic: fonts that draw a letter's dots as glyphs of their own (Noto) make a screen reader say it twice.
+    """
+    folders = [Path(package.ROOT) / "files" for package in (fontpkg_noto_sans, fontpkg_amiri)]
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)

@@ -297,7 +297,7 @@ def test_every_paper_is_tagged_and_says_its_language(renderer: TemplateRenderer,
     assert f"/Lang ({lang})".encode() in content or f"/Lang({lang})".encode() in content
     assert b"/H1" in content
     if lang == "ar":
-        assert b"NotoSansArabic" in content
+        assert b"Amiri" in content
         assert b"/Lang (fr)" in content or b"/Lang(fr)" in content  # the French text beside
 
 
@@ -341,7 +341,7 @@ def test_the_letter_has_its_address_in_the_window(renderer: TemplateRenderer) ->
 
 
 def test_the_fonts_are_ours_only() -> None:
-    assert set(_fonts().families()) == {"Noto Sans", "Noto Sans Arabic"}
+    assert set(_fonts().families()) == {"Noto Sans", "Amiri"}
 
 
 def test_every_sentence_of_a_paper_is_found_for_translation() -> None:
@@ -350,7 +350,7 @@ def test_every_sentence_of_a_paper_is_found_for_translation() -> None:
         code = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("//"))
         found = {sentence for _, _, sentence, _ in extract_typst(io.BytesIO(source.encode()), (), (), {})}
         texts = set(re.findall(r'"([A-ZÀ-Ý][^"]* [^"]*|[A-ZÀ-Ý][a-zà-ÿ]{3,})"', code))
-        assert texts - {"Noto Sans", "Noto Sans Arabic"} <= found, path.name
+        assert texts - {"Noto Sans", "Amiri"} <= found, path.name
 
 
 # --- QR code and calendar --------------------------------------------------------------------------------
