@@ -19,7 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Chain:
     """One beacon. Round 1 comes at ``genesis_s`` (Unix time), then one every ``period_s`` seconds.
 
-    ``chain`` and ``public_key`` (hex) are part of the hashed rules of a draw.
+    ``chain`` (hash, hex) and ``public_key`` (hex) are part of what a draw commits to.
     """
 
     source: str
@@ -48,7 +48,7 @@ QUICKNET = Chain(
     public_key="83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451"
     "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
 )
-LOCAL = Chain(source="local", genesis_s=1692803367, period_s=3, chain="", public_key="")
+LOCAL = Chain(source="local", genesis_s=1692803367, period_s=3, chain="local", public_key="")
 """For demonstration and tests. Anybody can compute all of its rounds in advance: it proves nothing."""
 
 CHAINS = {chain.source: chain for chain in (QUICKNET, LOCAL)}

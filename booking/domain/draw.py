@@ -1,7 +1,7 @@
 """The draw: a frozen list, a commitment, a public random value, an order, a match. Nothing else has a say.
 
-Every byte format here is part of the rule set RDV-LOT v1 and is recomputed by ``verifier/verify_draw.py``, which shares
-no code with this file. Source: allocation.md 4 to 6; Merkle trees as in RFC 6962, JSON bytes as in RFC 8785.
+Every byte format here belongs to the rule set RDV-LOT v1; ``verifier/verify_draw.py`` recomputes it with no code of ours.
+Source: allocation.md 4 to 6; RFC 6962 trees, RFC 8785 bytes, bytes inside JSON as lower-case hex.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from booking.domain import matching
-from booking.domain.canonical import canonical, instant
+from booking.domain.beacon import CHAINS, randomness
+from booking.domain.canonical import NotCanonical, canonical, instant, parse
 from booking.domain.log import Tree
 
 RULES = "RDV-LOT-1"
@@ -75,7 +76,7 @@ class Line:
         return hashlib.sha256(b"\x00" + canonical(self.public) + self.private_hash).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """One slot of a class: local start as ``HH:MM``, and the guichet."""
 
@@ -84,11 +85,15 @@ class Place:
 
 
 Capacity = Mapping[str, Sequence[Place]]
-"""Class text → its places in the order start, guichet."""
+"""Class text → its places, in whatever order: here they are always taken in the order start, guichet."""
 
 
 def by_leaf(lines: Iterable[Line]) -> list[Line]:
-    return sorted(lines, key=lambda line: line.leaf)
+    """The lines in the order of a bundle. Raises ``ValueError`` when a leaf is listed twice: that is two chances."""
+    listed = sorted(lines, key=lambda line: line.leaf)
+    if len({line.leaf for line in listed}) != len(listed):
+        raise ValueError("a leaf is listed twice")
+    return listed
 
 
 def frozen_root(lines: Iterable[Line]) -> bytes:
@@ -101,9 +106,9 @@ class Commitment:
     """What is promised before the random value exists.
 
     ``number`` counts the commitments of the scope without gaps; ``previous`` is the SHA-256 of the one before (None for
-    the first). ``rules``: versions of the configuration in force, by name. ``log``: (size, root) of the log at the
-    freeze.
-    ``beacon_round`` is the first round at or after ``beacon_at``.
+    the first); ``main_number`` counts main draws only: the cohort that this one opens. ``rules``: number, hash and
+    decision of every configuration in force, by name. ``log``: (size, root) of the log at the freeze.
+    ``beacon_round`` is the first round of ``beacon_source`` at or after ``beacon_at``.
     """
 
     territory: str
@@ -122,7 +127,12 @@ class Commitment:
 
 
 def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity) -> bytes:
-    """The canonical bytes that are hashed, witnessed and published before the draw."""
+    """The canonical bytes that are hashed, witnessed and published before the draw.
+
+    ``root`` and ``counts`` cover the lines; ``capacity`` lists classes in the order of dates, each with its places
+    [start, guichet], so that no slot can change hands inside a class afterwards; the rest is :class:`Commitment`.
+    Raises KeyError for a beacon that booking.domain.beacon.CHAINS does not know.
+    """
     counts = Counter(line.code for line in lines)
     return canonical(
         {
@@ -137,7 +147,7 @@ def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity
             "root": frozen_root(lines).hex(),
             "counts": {code: counts.get(code, 0) for code in "HPW"},
             "capacity": [
-                {"class": key, "places": [[place.start, place.guichet] for place in capacity[key]]}
+                {"class": key, "places": [[place.start, place.guichet] for place in sorted(capacity[key])]}
                 for key in sorted(capacity, key=ClassKey.read)
             ],
             "rules": dict(what.rules),
@@ -145,6 +155,7 @@ def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity
             "beacon": {
                 "source": what.beacon_source,
                 "chain": what.beacon_chain,
+                "public_key": CHAINS[what.beacon_source].public_key,
                 "round": what.beacon_round,
                 "at": instant(what.beacon_at),
             },
@@ -153,12 +164,8 @@ def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity
 
 
 def commitment_hash(commitment: bytes) -> bytes:
+    """SHA-256 of the commitment's bytes: what is witnessed, and what the next commitment names."""
     return hashlib.sha256(commitment).digest()
-
-
-def randomness(signature: bytes) -> bytes:
-    """SHA-256 of the beacon's signature."""
-    return hashlib.sha256(signature).digest()
 
 
 def seed(commitment: bytes, signature: bytes) -> bytes:
@@ -202,14 +209,15 @@ def run(lines: Iterable[Line], capacity: Capacity, seed_bytes: bytes) -> Outcome
     """Order, match, dates, slots. Same lines, capacity and seed: same outcome, in whatever order they come in."""
     ordered = order(lines, seed_bytes)
     classes = sorted(capacity, key=ClassKey.read)
+    places = [sorted(capacity[text]) for text in classes]
     number = {text: index for index, text in enumerate(classes)}
-    wishes = [sorted(number[text] for text in line.classes if text in number) for line in ordered]
-    found = matching.match(wishes, [len(capacity[text]) for text in classes])
+    wishes = [sorted({number[text] for text in line.classes if text in number}) for line in ordered]
+    given = matching.match(wishes, [len(found) for found in places])
     taken: dict[int, int] = defaultdict(int)
     placed = {}
-    for line, index in zip(ordered, found, strict=True):
+    for line, index in zip(ordered, given, strict=True):
         if index != matching.UNPLACED:
-            placed[line.leaf] = Placed(classes[index], capacity[classes[index]][taken[index]])
+            placed[line.leaf] = Placed(classes[index], places[index][taken[index]])
             taken[index] += 1
     return Outcome({line.leaf: rank for rank, line in enumerate(ordered, 1)}, placed)
 
@@ -217,7 +225,12 @@ def run(lines: Iterable[Line], capacity: Capacity, seed_bytes: bytes) -> Outcome
 def public_bundle(
     commitment: Mapping[str, Any], evidence: Sequence[Any], signature: bytes, lines: Sequence[Line], outcome: Outcome
 ) -> dict[str, Any]:
-    """What a stranger checks; never a class beside a leaf. ``commitment``: the object whose bytes were committed."""
+    """What a stranger checks; never a class beside a leaf. ``commitment``: the object whose bytes were committed.
+
+    ``lines``, by leaf: public part, ``private`` (hash of the private part) and, for W, ``key``, ``rank`` from 1 and
+    ``placed``. ``compatible``, per class: its places and how many waiting people could come. ``evidence`` is what the
+    outside said of the commitment's date. The seed is :func:`seed`.
+    """
     seed_bytes = seed(canonical(commitment), signature)
     return {
         "v": RULES,
@@ -253,7 +266,10 @@ def _compatible(lines: Iterable[Line], commitment: Mapping[str, Any]) -> list[di
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:
-    """The public bundle with every private part opened: for delegates under a written agreement, sealed two years."""
+    """The public bundle with every private part opened: for delegates under a written agreement, sealed two years.
+
+    ``private``, by leaf: {leaf, salt, classes, attached, slot}; ``slot`` is [class, start, guichet] or null.
+    """
     return {**public, "private": [_opened(line, outcome) for line in by_leaf(lines)]}
 
 
@@ -265,3 +281,117 @@ def _opened(line: Line, outcome: Outcome) -> dict[str, Any]:
         **line.private,
         "slot": [place.class_text, place.place.start, place.place.guichet] if place else None,
     }
+
+
+# --- checking ------------------------------------------------------------------------------------------------
+
+Verifies = Callable[[int, bytes], bool]
+"""(round, signature) → whether the beacon signed it (ports.Beacon.verify)."""
+
+
+def check_public(data: bytes, verifies: Verifies) -> list[str]:
+    """Names of what is wrong in the bytes of a public bundle; empty when nothing is.
+
+    ``bytes`` (not canonical, or a member is missing) ends the check; ``root``, ``counts``, ``beacon``, ``round`` accuse
+    the commitment; any other name is a member that differs from what it must be. Who was placed, the counts of
+    ``compatible`` and ``evidence`` cannot be recomputed from this bundle: its signed hash covers them.
+    """
+    try:
+        bundle = parse(data)
+        return _check_commitment(bundle, verifies) + _differences(_expected_public(bundle), bundle)
+    except (NotCanonical, KeyError, TypeError, ValueError, AttributeError):
+        return ["bytes"]
+
+
+def check_full(data: bytes, verifies: Verifies) -> list[str]:
+    """The same for a full bundle, of which everything but ``evidence`` is recomputed, who got which slot included."""
+    try:
+        bundle = parse(data)
+        lines, commitment = _reopened(bundle), bundle["commitment"]
+        capacity = {row["class"]: [Place(*place) for place in row["places"]] for row in commitment["capacity"]}
+        signature = bytes.fromhex(bundle["beacon"]["signature"])
+        outcome = run(lines, capacity, seed(canonical(commitment), signature))
+        public = public_bundle(commitment, bundle["evidence"], signature, lines, outcome)
+        expected = full_bundle(public, lines, outcome)
+        return _check_commitment(bundle, verifies) + _differences(expected, bundle)
+    except (NotCanonical, KeyError, TypeError, ValueError, AttributeError):
+        return ["bytes"]
+
+
+def _differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Bytes are compared, not values: Python takes 1 and true for equal."""
+    both = expected.keys() & found.keys()
+    names = {name for name in both if canonical(expected[name]) != canonical(found[name])}
+    return sorted(names | (expected.keys() ^ found.keys()))
+
+
+def _check_commitment(bundle: Mapping[str, Any], verifies: Verifies) -> list[str]:
+    commitment, lines = bundle["commitment"], bundle["lines"]
+    beacon = commitment["beacon"]
+    chain = CHAINS[beacon["source"]]
+    counts = Counter(line["code"] for line in lines)
+    wanted = {
+        "root": commitment["root"] == Tree(_line_hash(line) for line in lines).root().hex(),
+        "counts": commitment["counts"] == {code: counts.get(code, 0) for code in "HPW"},
+        "beacon": verifies(beacon["round"], bytes.fromhex(bundle["beacon"]["signature"])),
+        "round": beacon["public_key"] == chain.public_key
+        and beacon["round"] == chain.round_for(datetime.fromisoformat(beacon["at"])),
+    }
+    return [name for name, holds in wanted.items() if not holds]
+
+
+def _line_hash(row: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(b"\x00" + canonical(_public_part(row)) + bytes.fromhex(row["private"])).digest()
+
+
+def _public_part(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("leaf", "code", "priority", "cohort")}
+
+
+def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """The bundle as it must be, given its commitment, signature, public parts and who is said to be placed."""
+    commitment, rows = bundle["commitment"], bundle["lines"]
+    signature = bytes.fromhex(bundle["beacon"]["signature"])
+    seed_bytes = seed(canonical(commitment), signature)
+    # The public parts carry all that the order needs.
+    listed = by_leaf(
+        Line(bytes.fromhex(row["leaf"]), row["code"], row["priority"], row["cohort"], (), (), b"") for row in rows
+    )
+    ranks = {line.leaf.hex(): rank for rank, line in enumerate(order(listed, seed_bytes), 1)}
+    of = {row["leaf"]: row for row in rows}
+    served = [ranks[row["leaf"]] for row in rows if row["code"] == DRAWN and row["placed"]]
+    places = {row["class"]: len(row["places"]) for row in commitment["capacity"]}
+    return {
+        "v": RULES,
+        "commitment": commitment,
+        "evidence": bundle["evidence"],
+        "beacon": {"signature": signature.hex(), "randomness": randomness(signature).hex()},
+        "seed": seed_bytes.hex(),
+        "lines": [_expected_line(of[line.leaf.hex()], line, seed_bytes, ranks) for line in listed],
+        "compatible": [
+            {"class": text, "places": count, "waiting": shown["waiting"]}
+            for (text, count), shown in zip(places.items(), bundle["compatible"], strict=True)
+        ],
+        "last_rank": max(served, default=0),
+        "placed": min(len(served), sum(places.values())),
+    }
+
+
+def _expected_line(row: Mapping[str, Any], line: Line, seed_bytes: bytes, ranks: Mapping[str, int]) -> dict[str, Any]:
+    shown = {**line.public, "private": bytes.fromhex(row["private"]).hex()}
+    if line.code == DRAWN:
+        shown |= {"key": key(seed_bytes, line.leaf).hex(), "rank": ranks[row["leaf"]], "placed": bool(row["placed"])}
+    return shown
+
+
+def _reopened(bundle: Mapping[str, Any]) -> list[Line]:
+    """The lines of a full bundle. A private part that was altered shows as a different ``lines`` and ``root``."""
+    return [
+        Line(
+            **_public_part(row) | {"leaf": bytes.fromhex(row["leaf"])},
+            classes=tuple(opened["classes"]),
+            attached=tuple(bytes.fromhex(leaf) for leaf in opened["attached"]),
+            salt=bytes.fromhex(opened["salt"]),
+        )
+        for row, opened in zip(bundle["lines"], bundle["private"], strict=True)
+    ]

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from urllib.request import urlopen
 
 from booking.domain import beacon as rules
-from booking.domain.beacon import LOCAL, QUICKNET, SIGNATURE_BYTES, Chain
+from booking.domain.beacon import LOCAL, QUICKNET, SIGNATURE_BYTES
 
 DST = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 """Domain separation tag of quicknet: signatures on G1, RFC 9380."""
@@ -23,18 +23,18 @@ class DrandBeacon:
     """drand quicknet. ``relay_url`` is any HTTP relay; empty: an operator pastes the 48 bytes. Neither is trusted."""
 
     source = QUICKNET.source
+    chain = QUICKNET.chain
 
-    def __init__(self, relay_url: str = "", chain: Chain = QUICKNET) -> None:
+    def __init__(self, relay_url: str = "") -> None:
         self._relay_url = relay_url.rstrip("/")
-        self._chain = chain
 
     def round_for(self, at: datetime) -> int:
         """First round published at or after ``at``."""
-        return self._chain.round_for(at)
+        return QUICKNET.round_for(at)
 
     def round_at(self, round_number: int) -> datetime:
         """When a round comes out."""
-        return self._chain.round_at(round_number)
+        return QUICKNET.round_at(round_number)
 
     def signature(self, round_number: int, now: datetime) -> bytes | None:
         """The verified signature from the relay; None while the round is not out, unreachable, or does not verify.
@@ -48,7 +48,7 @@ class DrandBeacon:
 
     def _fetch(self, round_number: int) -> bytes | None:
         try:
-            with urlopen(f"{self._relay_url}/{self._chain.chain}/public/{round_number}", timeout=TIMEOUT_S) as answer:
+            with urlopen(f"{self._relay_url}/{self.chain}/public/{round_number}", timeout=TIMEOUT_S) as answer:
                 return bytes.fromhex(json.loads(answer.read(MAX_ANSWER_BYTES))["signature"])
         except (OSError, HTTPException, ValueError, KeyError, TypeError):
             return None
@@ -57,13 +57,14 @@ class DrandBeacon:
         """True when ``signature`` is the chain's BLS signature of that round (0.2 to 0.5 s of computing)."""
         if round_number < 1 or len(signature) != SIGNATURE_BYTES:
             return False
-        return _signed(bytes.fromhex(self._chain.public_key), rules.message(round_number), signature)
+        return _signed(bytes.fromhex(QUICKNET.public_key), rules.message(round_number), signature)
 
 
 class LocalBeacon:
     """For demonstration and tests, refused in production: whoever has this file knows every round beforehand."""
 
     source = LOCAL.source
+    chain = LOCAL.chain
 
     def round_for(self, at: datetime) -> int:
         """First round published at or after ``at``."""
