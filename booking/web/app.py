@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from booking.gateways import catalogues, words
 from booking.ports import World
-from booking.web import access, connexion, display, errors, guichet, referent
+from booking.web import access, connexion, display, errors, guichet, public, referent
 from booking.web.public import home
 
 MAX_REQUEST_BYTES = 256 * 1024
@@ -18,7 +18,12 @@ YEAR_S = 365 * 24 * 3600
 LANGUAGE_COOKIE = home.LANGUAGE_COOKIE
 
 # One line per blueprint; an audience's package adds its own here.
-BLUEPRINTS: tuple[Blueprint, ...] = (home.blueprint, connexion.blueprint, *guichet.BLUEPRINTS, *referent.BLUEPRINTS)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    *public.BLUEPRINTS,
+    connexion.blueprint,
+    *guichet.BLUEPRINTS,
+    *referent.BLUEPRINTS,
+)
 
 # Nothing but our own files: no inline script or style, no frame, no other host.
 SECURITY_HEADERS = {

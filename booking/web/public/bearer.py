@@ -1,0 +1,59 @@
+"""Pages behind a secret link: who holds the link is the person. No cache, no referrer, no search engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response
+
+from booking.domain.demarche import Family, Motif
+from booking.domain.territory import Territory
+from booking.services import configuration, status
+from booking.services.status import Status
+from booking.web import access
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow, noarchive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A demande as its pages need it: where it stands, and the rules in force where it was filed."""
+
+    link: str
+    status: Status
+    territory: Territory
+    family: Family
+    motif: Motif
+
+    @property
+    def zone(self) -> str:
+        return self.territory.zone.key
+
+    @property
+    def page(self) -> str:
+        """The address of the status page."""
+        return f"/s/{self.link}"
+
+
+def case(link: str) -> Case:
+    """The case behind a link. Raises NotFound('demande')."""
+    world = access.world()
+    found = status.status_by_link(world, link)
+    with world.reading() as session:
+        rules = configuration.current(session, world.clock.now())
+    motif = rules.catalogue.motifs[found.motif]
+    return Case(link, found, rules.territory(found.territory), rules.catalogue.families[found.family], motif)
+
+
+def close(blueprint: Blueprint) -> None:
+    """All pages of ``blueprint`` carry a secret in their address."""
+    blueprint.after_request(_closed)
+
+
+def _closed(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    return response

@@ -1,0 +1,166 @@
+"""The page of a demande: where it stands, what comes next, and the little that its person may change."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from booking.domain.errors import InvalidInput, NotFound, TooMany
+from booking.gateways.catalogues import gettext as _
+from booking.services import demande as verbs
+from booking.services import status
+from booking.web import access
+from booking.web.public import availability, bearer, reading
+from booking.web.public.bearer import Case
+from booking.web.public.draft import Answers
+
+blueprint = Blueprint("status", __name__)
+bearer.close(blueprint)
+
+
+# --- coming in -----------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/suivi")
+@access.public
+def way_in() -> Response:
+    return _way_in({}, 200)
+
+
+@blueprint.post("/suivi")
+@access.public
+def come_in() -> Response:
+    typed = {name: request.form.get(name, "")[:40].strip() for name in ("reference", "code")}
+    missing = {name: "required" for name, text in typed.items() if not text}
+    if missing:
+        return _way_in(missing, 422)
+    try:
+        found = status.status_by_code(access.world(), typed["reference"], typed["code"], access.network())
+    except (NotFound, TooMany) as refused:
+        return _way_in({"reference": refused.code}, refused.status, getattr(refused, "retry_after_s", 0))
+    if found.link is None:
+        raise NotFound("demande")
+    return redirect(f"/s/{found.link}", 303)
+
+
+def _way_in(errors: dict[str, str], code: int, wait_s: int = 0) -> Response:
+    reference = request.form.get("reference", "")[:40]
+    # The code is typed again: a wrong one is often a slip, and it is not ours to show on a screen in a hall.
+    body = render_template("public/suivi.html", reference=reference, errors=errors, wait_s=wait_s)
+    answer = make_response(body, code)
+    if wait_s:
+        answer.headers["Retry-After"] = str(wait_s)
+    return answer
+
+
+# --- where it stands -----------------------------------------------------------------------------------------
+
+
+@blueprint.get("/s/<link>")
+@access.public
+def page(link: str) -> str:
+    case = bearer.case(link)
+    held = case.status.held
+    zone = case.territory.zone
+    return render_template(
+        "public/etat.html",
+        case=case,
+        status=case.status,
+        today=access.world().clock.now().astimezone(zone).date(),
+        address=availability.address(case.territory, held.site, held.start_at.astimezone(zone).date()) if held else "",
+        times=availability.said(case.territory, case.status.availability),
+        away=availability.periods(case.status.availability.excluded_on),
+    )
+
+
+# --- what may be changed -------------------------------------------------------------------------------------
+
+
+@blueprint.get("/s/<link>/moments")
+@access.public
+def times(link: str) -> Response | str:
+    case = bearer.case(link)
+    if not case.status.amendable:
+        return redirect(case.page, 303)
+    return _times(case, availability.typed(case.status.availability), {})
+
+
+@blueprint.post("/s/<link>/moments")
+@access.public
+def change_times(link: str) -> Response:
+    case = bearer.case(link)
+    answers = Answers(reading.texts(dict(request.form.lists()), availability.FIELDS))
+    sites = case.territory.sites_of(case.family.code)
+    wrong = availability.errors(answers, case.territory, case.family.code, sites)
+    if wrong:
+        return make_response(_times(case, answers, wrong), InvalidInput.status)
+    wanted = availability.read(answers, case.territory, case.family.code, sites)
+    verbs.amend(access.world(), case.status.demande_id, wanted)
+    return _done(case, _("Vos moments sont changés. Ils comptent à partir du prochain tirage."))
+
+
+def _times(case: Case, answers: Answers, errors: dict[str, str]) -> str:
+    today = access.world().clock.now().astimezone(case.territory.zone).date()
+    sites = case.territory.sites_of(case.family.code)
+    shown = availability.sites_shown(case.territory, case.family.code, sites, today)
+    rows = availability.ROWS
+    return render_template(
+        "public/changer_moments.html", case=case, answers=answers, sites=shown, rows=rows, errors=errors
+    )
+
+
+@blueprint.post("/s/<link>/toujours")
+@access.public
+def still_needed(link: str) -> Response:
+    case = bearer.case(link)
+    verbs.still_needed(access.world(), case.status.demande_id)
+    return _done(case, _("C’est noté : vous avez encore besoin d’un rendez-vous."))
+
+
+@blueprint.post("/s/<link>/pause")
+@access.public
+def pause(link: str) -> Response:
+    case = bearer.case(link)
+    verbs.pause(access.world(), case.status.demande_id)
+    return _done(case, _("Votre demande est en pause. Reprenez-la quand vous voulez, sur cette page."))
+
+
+@blueprint.post("/s/<link>/nouvelles")
+@access.public
+def news(link: str) -> Response:
+    case = bearer.case(link)
+    wanted = request.form.get("voulu") == "oui"
+    verbs.switch_news(access.world(), case.status.demande_id, wanted)
+    said = (
+        _("Nous vous écrirons après chaque tirage.") if wanted else _("Nous ne vous écrirons plus après chaque tirage.")
+    )
+    return _done(case, said)
+
+
+@blueprint.post("/s/<link>/ferme")
+@access.public
+def firm(link: str) -> Response:
+    case = bearer.case(link)
+    wanted = request.form.get("voulu") == "oui"
+    verbs.accept_standing(access.world(), case.status.demande_id, wanted)
+    said = _("Votre prochain rendez-vous sera ferme.") if wanted else _("Nous vous demanderons votre accord.")
+    return _done(case, said)
+
+
+@blueprint.get("/s/<link>/retirer")
+@access.public
+def ask_to_withdraw(link: str) -> str:
+    return render_template("public/retirer.html", case=bearer.case(link))
+
+
+@blueprint.post("/s/<link>/retirer")
+@access.public
+def withdraw(link: str) -> Response:
+    case = bearer.case(link)
+    verbs.withdraw(access.world(), case.status.demande_id)
+    return _done(case, _("Votre demande est retirée."))
+
+
+def _done(case: Case, said: str) -> Response:
+    flash(said, "success")
+    return redirect(case.page, 303)
