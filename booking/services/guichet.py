@@ -340,6 +340,8 @@ def undo(world: World, actor: Actor, hall: Hall, reference: str, reason: UndoRea
             raise Conflict("demande_moved_on")
         _change(held, ConvocationState.CONFIRMED)
         convocation.move(opened.slot, SlotState.CONFIRMED)
+        if demande.state is not DemandeState.SERVED:
+            persons.move(tx, demande, DemandeState.OFFERED)  # it waits again: the way back to an appointment
         persons.move(tx, demande, DemandeState.CONFIRMED)
         _give_back(opened, wrong)
         held.outcome = held.outcome_reason = held.ended_at = None

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Actor, Role
 from booking.domain.errors import Forbidden
+from booking.gateways import catalogues
 from booking.ports import World
 from booking.services import accounts
 
@@ -140,6 +141,7 @@ def guard() -> Response | None:
         raise Forbidden("not_open")
     if mark.is_public:
         return None
+    catalogues.choose(catalogues.SOURCE)  # the pages of staff are in French, whatever this browser prefers
     person = current_staff()
     if person is None:
         return _send_to_sign_in()

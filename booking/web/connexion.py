@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Actor, Role
 from booking.domain.errors import Forbidden, TooMany
+from booking.gateways import catalogues
 from booking.services import accounts, demonstration_accounts
 from booking.web import access
 
@@ -39,6 +40,7 @@ def sign_in_page() -> str | Response:
 
 
 def _page(login: str, errors: dict[str, str], retry_after_s: int = 0) -> str:
+    catalogues.choose(catalogues.SOURCE)
     return render_template(
         "connexion/entrer.html",
         login=login,

@@ -60,9 +60,11 @@ class Form:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-def blank(key: str, channel: Channel, site: str | None = None) -> Typed:
+def blank(key: str, channel: Channel, territory: Territory, site: str | None = None) -> Typed:
     """A new form: one's own site at any time, French, present in person."""
-    return Typed(key, {"canal": channel, "lang": "fr"}, [f"{site}/all"] if site else [])
+    # Each half-day is ticked for itself: unticking one must not leave “all of them” behind.
+    half = sorted(half_days(territory, site, None)) if site else []
+    return Typed(key, {"canal": channel, "lang": "fr"}, [f"{site}/{weekday}/{part}" for weekday, part in half])
 
 
 def typed_in(form: MultiDict[str, str]) -> Typed:

@@ -14,17 +14,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from booking.domain.accounts import ANYWHERE, Actor, Right, Role
-from booking.domain.convocation import ConvocationState
-from booking.domain.demande import Availability, Channel, Contact, DemandeState, Half
+from booking.domain.demande import Availability, Channel, Contact, Half
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState, at_utc, half_of
 from booking.gateways import config_files
 from booking.ports import World
-from booking.services import accounts, configuration, filing, persons
+from booking.services import accounts, configuration, convocation, filing
 from booking.services.guichet import Hall
 from booking.services.transaction import transaction
 from booking.store import demande as demandes
-from booking.store.convocation import Convocation
 from booking.store.slots import Slot
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -141,18 +139,8 @@ def appoint(world: World, receipt: filing.Receipt, slot_id: UUID) -> str:
         assert demande is not None
         assert row is not None
         demande.cohort = demande.cohort or 3
-        held = Convocation(
-            id=tx.new_id(),
-            reference=tx.world.entropy.code(8, "23456789ACDEFHJKMNPRTVXY"),
-            demande_id=demande.id,
-            slot_id=slot_id,
-            state=ConvocationState.CONFIRMED,
-            firm=False,
-            offered_at=tx.now,
-        )
-        tx.session.add(held)
-        row.state = SlotState.CONFIRMED
-        persons.move(tx, demande, DemandeState.CONFIRMED)
+        territory = configuration.current(tx.session, tx.now).territory(row.territory)
+        held = convocation.appoint(tx, demande, row, territory, "counter")
         return held.reference
 
 

@@ -26,7 +26,7 @@ blueprint = Blueprint("dossiers", __name__, url_prefix="/guichet")
 def entry_page(territory: str, site: str) -> str:
     where = place.of(territory, site)
     key = access.world().entropy.token_bytes(16).hex()
-    return _entry(where, saisie.blank(key, Channel.COUNTER, site), {})
+    return _entry(where, saisie.blank(key, Channel.COUNTER, place.rules().territory(territory), site), {})
 
 
 def _entry(where: place.Place, typed: saisie.Typed, errors: Mapping[str, str]) -> str:

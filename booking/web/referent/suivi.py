@@ -85,7 +85,7 @@ def what_i_may(territory: str, structure: str) -> str:
 @access.staff(Role.REFERENT)
 def entry_page(territory: str, structure: str) -> str:
     key = access.world().entropy.token_bytes(16).hex()
-    return _entry(_house(territory, structure), saisie.blank(key, Channel.REFERENT), {})
+    return _entry(_house(territory, structure), saisie.blank(key, Channel.REFERENT, _rules().territory(territory)), {})
 
 
 def _entry(house: House, typed: saisie.Typed, errors: Mapping[str, str]) -> str:
