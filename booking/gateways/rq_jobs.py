@@ -5,10 +5,10 @@ from __future__ import annotations
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-from booking.ports import JOBS
+from booking.ports import JOBS, QueueHealth
 
 QUEUE = "tour"
 RESULT_TTL_S = 60
@@ -26,6 +26,7 @@ class RqJobs:
     """booking.ports.JobQueue on RQ. A job that cannot be enqueued is left to the sweep."""
 
     def __init__(self, redis: Redis) -> None:
+        self._redis = redis
         self._queue = queue(redis)
 
     def enqueue(self, job: str, *ids: str) -> None:
@@ -41,3 +42,13 @@ class RqJobs:
             )
         except RedisError as error:
             log.warning("job_not_enqueued", job=job, error=type(error).__name__)
+
+    def health(self) -> QueueHealth | None:
+        try:
+            # RQ's own list keeps the names of the dead; the key of a living worker is renewed before it expires.
+            names = Worker.all_keys(queue=self._queue)
+            alive = int(self._redis.exists(*names)) if names else 0
+            return QueueHealth(self._queue.count, self._queue.failed_job_registry.get_job_count(cleanup=False), alive)
+        except RedisError as error:
+            log.warning("queue_unreachable", error=type(error).__name__)
+            return None

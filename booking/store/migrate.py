@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 HERE = Path(__file__).parent / "migrations"
 
@@ -32,6 +33,16 @@ def revision(engine: Engine, message: str) -> None:
 
 def is_current(engine: Engine) -> bool:
     """True when the database has exactly the schema that this code expects."""
-    wanted = ScriptDirectory.from_config(_config(engine)).get_current_head()
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == wanted
+        return has_newest(connection)
+
+
+def has_newest(connection: Connection) -> bool:
+    """The same, asked over a connection that is there already."""
+    return MigrationContext.configure(connection).get_current_revision() == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    """The files of this code do not change while it runs."""
+    return ScriptDirectory(str(HERE)).get_current_head()

@@ -1,0 +1,379 @@
+"""What the people who watch over the service need to see: counts, what is late, what failed, which rules are in force.
+
+No name and no reference is in here. The same alerts feed the supervisors' page, ``booking doctor`` and /metrics.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain import waitlist as wait_rules
+from booking.domain.accounts import Actor, Role
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import DemandeState
+from booking.domain.draw import commitment_hash
+from booking.domain.errors import NotFound, Unavailable
+from booking.domain.slots import DrawKind, SlotState
+from booking.domain.territory import Territory
+from booking.domain.waitlist import Estimate
+from booking.ports import QueueHealth, World
+from booking.services import configuration, waitlist
+from booking.services.configuration import Rules
+from booking.store import draw as draw_rows
+from booking.store import indicators as rows
+from booking.store import journal, migrate
+from booking.store.draw import OPEN_BATCH, Batch, BatchState
+from booking.store.indicators import Since
+
+S = TypeVar("S", DemandeState, SlotState)
+
+DRAW_LATE = timedelta(minutes=15)
+MESSAGE_LATE = timedelta(minutes=20)
+"""Longer than a claim lasts (services.outbox): a message is late only when nobody carries it."""
+SEQUENCE_LATE = timedelta(minutes=5)
+FAILURES_SHOWN = timedelta(days=7)
+CLOCK_TOLERANCE = timedelta(seconds=2)
+DRAWS_PER_PAGE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody has to look at. ``count``: how many; ``since_at``: since when, where that is known."""
+
+    code: str
+    count: int = 1
+    since_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyCounts:
+    """One family in one territory. ``states``: people, attached entries not counted twice; ``slots``: those to come."""
+
+    code: str
+    label: str
+    states: Mapping[DemandeState, int]
+    slots: Mapping[SlotState, int]
+    next_draw_at: datetime | None
+    estimate: Estimate | None
+    at_risk: int
+    """How many wait under a legal deadline that their wait threatens."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """A version of the configuration; ``in_force``: the one that rules now."""
+
+    kind: str
+    scope: str
+    number: int
+    sha256: str
+    decision_ref: str
+    valid_from_at: datetime
+    in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A territory as its supervisors see it. ``errands``: ``post`` letters to print, ``call`` people to telephone."""
+
+    name: str
+    zone: str
+    at: datetime
+    families: Sequence[FamilyCounts]
+    alerts: Sequence[Alert]
+    unsigned: int
+    errands: Mapping[str, int]
+    failures: Sequence[tuple[str, int]]
+    versions: Sequence[RuleVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawSummary:
+    """One draw: its steps with their hours, how many lines per public code, how many places and how many given."""
+
+    id: UUID
+    family: str
+    kind: DrawKind
+    state: BatchState
+    number: int | None
+    planned_at: datetime
+    frozen_at: datetime | None
+    draw_at: datetime
+    drawn_at: datetime | None
+    published_at: datetime | None
+    offered_at: datetime | None
+    late: bool
+    lines: Mapping[str, int]
+    classes: Mapping[str, int]
+    placed: int
+
+    @property
+    def places(self) -> int:
+        return sum(self.classes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class DrawDetail:
+    """A draw with what was promised before it and what became of its offers. Leaves are only in its public file."""
+
+    summary: DrawSummary
+    rules: Mapping[str, Mapping[str, Any]]
+    beacon_source: str | None
+    beacon_round: int | None
+    commitment_sha256: str | None
+    answers: Mapping[ConvocationState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """The whole deployment in numbers, for /metrics. ``queue`` None: Redis does not answer."""
+
+    demandes: Sequence[tuple[str, str, DemandeState, int]]
+    slots: Sequence[tuple[str, str, SlotState, int]]
+    alerts: Sequence[Alert]
+    messages_waiting: Since
+    errands: Mapping[str, int]
+    unsigned: int
+    unsequenced: int
+    queue: QueueHealth | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """``ready``: pages can be served. ``redis`` False: slower counts, no limits, jobs wait; still ready."""
+
+    database: bool
+    schema: bool
+    redis: bool
+
+    @property
+    def ready(self) -> bool:
+        return self.database and self.schema
+
+
+def watcher(actor: Actor, territory: str) -> None:
+    """Raises Forbidden('missing_right') unless ``actor`` supervises or audits the territory."""
+    if not actor.has(Role.SUPERVISOR, territory):
+        actor.require(Role.AUDITOR, territory)
+
+
+def readiness(world: World) -> Readiness:
+    """Whether this process can serve. Never raises."""
+    redis = world.jobs.health() is not None
+    try:
+        with world.reading() as session:
+            return Readiness(database=True, schema=migrate.has_newest(session.connection()), redis=redis)
+    except Unavailable:
+        return Readiness(database=False, schema=False, redis=redis)
+
+
+def overview(world: World, actor: Actor, territory: str) -> Overview:
+    """Counts, next draws, what waits, what failed, which rules. Raises Forbidden, NotFound('territory')."""
+    watcher(actor, territory)
+    now = world.clock.now()
+    queue = world.jobs.health()
+    with world.reading() as session:
+        in_force = configuration.current(session, now)
+        place = in_force.territory(territory)
+        return Overview(
+            name=place.name,
+            zone=place.zone.key,
+            at=now,
+            families=_families(session, in_force, place, now),
+            alerts=list(_alerts(world, session, queue, now, territory)),
+            unsigned=rows.unsigned(session, now, territory).count,
+            errands=rows.errands(session, territory),
+            failures=rows.messages_failed(session, now - FAILURES_SHOWN, territory),
+            versions=_versions(session, in_force, territory),
+        )
+
+
+def _families(session: Session, in_force: Rules, place: Territory, now: datetime) -> list[FamilyCounts]:
+    states = _grouped(rows.demandes(session))
+    slots = _grouped(rows.slots_ahead(session, now))
+    found = []
+    for family in in_force.catalogue.families.values():
+        scope = (place.code, family.code)
+        if not place.sites_of(family.code) and scope not in states:
+            continue
+        expected = waitlist.expected(session, *scope, now)
+        following = draw_rows.next_planned(session, *scope, now)
+        today = now.astimezone(place.zone).date()
+        found.append(
+            FamilyCounts(
+                code=family.code,
+                label=family.label.fr,
+                states=states[scope],
+                slots=slots[scope],
+                next_draw_at=following.draw_at if following else None,
+                estimate=expected,
+                at_risk=sum(
+                    wait_rules.at_risk(filed_at.astimezone(place.zone).date(), today, deadline_on, expected)
+                    for filed_at, deadline_on in rows.deadlines(session, *scope)
+                ),
+            )
+        )
+    return found
+
+
+def _grouped(counts: Sequence[tuple[str, str, S, int]]) -> dict[tuple[str, str], dict[S, int]]:
+    found: dict[tuple[str, str], dict[S, int]] = defaultdict(dict)
+    for territory, family, state, count in counts:
+        found[territory, family][state] = count
+    return found
+
+
+def _versions(session: Session, in_force: Rules, territory: str) -> list[RuleVersion]:
+    ruling = {name: version["number"] for name, version in in_force.pinned(territory).items()}
+    return [
+        RuleVersion(
+            row.kind,
+            row.scope,
+            row.number,
+            row.sha256,
+            row.decision_ref,
+            row.valid_from_at,
+            row.number == ruling[f"{row.kind}/{row.scope}"],
+        )
+        for row in rows.versions(session)
+        if f"{row.kind}/{row.scope}" in ruling
+    ]
+
+
+def draws(
+    world: World, actor: Actor, territory: str, family: str | None = None, page: int = 1
+) -> tuple[Sequence[DrawSummary], int]:
+    """(one page of draws, the one furthest ahead first; how many pages). Raises Forbidden."""
+    watcher(actor, territory)
+    now = world.clock.now()
+    with world.reading() as session:
+        pages = max(1, -(-rows.count_draws(session, territory, family) // DRAWS_PER_PAGE))
+        found = rows.draws(session, territory, family, DRAWS_PER_PAGE, (min(max(page, 1), pages) - 1) * DRAWS_PER_PAGE)
+        return _summaries(session, found, now), pages
+
+
+def draw(world: World, actor: Actor, territory: str, batch_id: UUID) -> DrawDetail:
+    """One draw of a territory. Raises Forbidden, NotFound('batch')."""
+    watcher(actor, territory)
+    with world.reading() as session:
+        batch = draw_rows.by_id(session, batch_id)
+        if batch is None or batch.territory != territory:
+            raise NotFound("batch")
+        return DrawDetail(
+            summary=_summaries(session, [batch], world.clock.now())[0],
+            rules=batch.rules or {},
+            beacon_source=batch.beacon_source,
+            beacon_round=batch.beacon_round,
+            commitment_sha256=commitment_hash(batch.commitment).hex() if batch.commitment else None,
+            answers=rows.answers(session, batch.id),
+        )
+
+
+def _summaries(session: Session, batches: Sequence[Batch], now: datetime) -> list[DrawSummary]:
+    ids = [batch.id for batch in batches]
+    lines: dict[UUID, dict[str, int]] = defaultdict(dict)
+    placed: dict[UUID, int] = defaultdict(int)
+    for batch_id, code, count, given in rows.lines(session, ids):
+        lines[batch_id][code] = count
+        placed[batch_id] += given
+    classes: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for batch_id, class_key, count in rows.places(session, ids):
+        classes[batch_id][class_key] = count
+    return [
+        DrawSummary(
+            id=batch.id,
+            family=batch.family,
+            kind=batch.kind,
+            state=batch.state,
+            number=batch.number,
+            planned_at=batch.planned_at,
+            frozen_at=batch.frozen_at,
+            draw_at=batch.draw_at,
+            drawn_at=batch.drawn_at,
+            published_at=batch.published_at,
+            offered_at=batch.offered_at,
+            late=_is_late(batch, now),
+            lines=lines[batch.id],
+            classes=classes[batch.id],
+            placed=placed[batch.id],
+        )
+        for batch in batches
+    ]
+
+
+def _is_late(batch: Batch, now: datetime) -> bool:
+    """The same rule as booking.store.indicators.draws_late."""
+    due_at = batch.planned_at if batch.state is BatchState.PLANNED else batch.draw_at
+    return batch.state in OPEN_BATCH | {BatchState.PLANNED} and due_at <= now - DRAW_LATE
+
+
+def alerts(world: World) -> list[Alert]:
+    """What somebody has to look at, in the whole deployment."""
+    queue = world.jobs.health()
+    with world.reading() as session:
+        return list(_alerts(world, session, queue, world.clock.now()))
+
+
+def _alerts(
+    world: World, session: Session, queue: QueueHealth | None, now: datetime, territory: str | None = None
+) -> Iterator[Alert]:
+    yield from _machine_alerts(world, session, queue, now)
+    since = {
+        "draws_late": rows.draws_late(session, now - DRAW_LATE, territory),
+        "urgent_late": rows.unsigned(session, now, territory, late=True),
+    }
+    yield from (Alert(code, found.count, found.oldest_at) for code, found in since.items() if found.count)
+    failed = sum(count for _, count in rows.messages_failed(session, now - FAILURES_SHOWN, territory))
+    if failed:
+        yield Alert("messages_failed", failed)
+
+
+def _machine_alerts(world: World, session: Session, queue: QueueHealth | None, now: datetime) -> Iterator[Alert]:
+    yield from _queue_alerts(queue)
+    late = {
+        "messages_late": (rows.messages_waiting(session, now + MESSAGE_LATE), MESSAGE_LATE),
+        "sequencer_late": (rows.unsequenced(session), SEQUENCE_LATE),
+    }
+    for code, (found, patience) in late.items():
+        if found.oldest_at is not None and found.oldest_at <= now - patience:
+            yield Alert(code, found.count, found.oldest_at)
+    newest_at = journal.newest_at(session)
+    if newest_at is not None and now < newest_at - CLOCK_TOLERANCE:
+        yield Alert("clock_backwards", since_at=newest_at)
+    known_to_all = 0 if world.demonstration else rows.live_demonstration_accounts(session)
+    if known_to_all:
+        yield Alert("demonstration_accounts", known_to_all)
+
+
+def _queue_alerts(queue: QueueHealth | None) -> Iterator[Alert]:
+    if queue is None:
+        yield Alert("redis_down")
+        return
+    if queue.workers == 0:
+        yield Alert("workers_none")
+    if queue.failed:
+        yield Alert("jobs_failed", queue.failed)
+
+
+def gauges(world: World) -> Gauges:
+    """Everything that /metrics counts from the database, in one snapshot."""
+    now = world.clock.now()
+    queue = world.jobs.health()
+    with world.reading() as session:
+        return Gauges(
+            demandes=rows.demandes(session),
+            slots=rows.slots_ahead(session, now),
+            alerts=list(_alerts(world, session, queue, now)),
+            messages_waiting=rows.messages_waiting(session, now + MESSAGE_LATE),
+            errands=rows.errands(session),
+            unsigned=rows.unsigned(session, now).count,
+            unsequenced=rows.unsequenced(session).count,
+            queue=queue,
+        )
