@@ -234,15 +234,18 @@ def _row(
         filed_at=tx.now,
         last_sign_at=tx.now,
     )
-    details = {**filing.details, **({"commune": filing.commune} if filing.commune else {})}
-    seen = filing.document_seen if actor else None
-    persons.seal_identity(tx.world, demande, filing.identity)
-    persons.seal_contact(tx.world, demande, filing.contact)
-    persons.seal_details(tx.world, demande, Details(details, filing.household, filing.welcome, seen))
-    persons.renew_secrets(tx.world, demande)
+    _seal(tx, demande, filing, filing.document_seen if actor else None)
     tx.session.add(demande)
     tx.session.flush()
     return demande
+
+
+def _seal(tx: Transaction, demande: Demande, filing: Filing, document_seen: str | None) -> None:
+    details = {**filing.details, **({"commune": filing.commune} if filing.commune else {})}
+    persons.seal_identity(tx.world, demande, filing.identity)
+    persons.seal_contact(tx.world, demande, filing.contact)
+    persons.seal_details(tx.world, demande, Details(details, filing.household, filing.welcome, document_seen))
+    persons.renew_secrets(tx.world, demande)
 
 
 def _receipt(world: World, session: Session, demande: Demande) -> Receipt:

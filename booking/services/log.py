@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -24,13 +25,15 @@ from booking.store import journal as journal_rows
 from booking.store import log as rows
 from booking.store.demande import Demande
 from booking.store.journal import JournalRow
-from booking.store.log import LogEntry
+from booking.store.log import LogEntry, LogHead
 
 SALT_BYTES = 32
 REF_BYTES = 16
 BATCH = 500
 LEASE = "sequencer"
 LEASE_TIME = timedelta(seconds=30)
+HEAD_EVERY = timedelta(hours=1)
+PUBLISHED_FROM_NEW = 10
 GENESIS = bytes(32)
 """What stands before the first row of the journal's chain."""
 
@@ -101,6 +104,42 @@ def receipt_of(world: World, session: Session, demande: Demande) -> Receipt | No
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Proof that a leaf is in the log: ``path`` leads from the leaf at ``position`` to the signed root of ``size``."""
+
+    leaf: bytes
+    position: int
+    size: int
+    root: bytes
+    path: tuple[bytes, ...]
+    signed_at: datetime
+    kid: str
+    signature: bytes
+
+
+def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
+    """The proof for the oldest leaf of a demande under the newest head; None until a head covers it (within the hour).
+
+    Reads the whole log: for whoever asks for it, not for every status page.
+    """
+    with world.reading() as session:
+        first, head = next(iter(rows.entries_of(session, demande_id)), None), rows.last_head(session)
+        if first is None or first.position is None or head is None or first.position >= head.size:
+            return None
+        path = rules.Tree(rows.first(session, head.size)).inclusion(first.position)
+        return Inclusion(
+            leaf=first.leaf,
+            position=first.position,
+            size=head.size,
+            root=head.root,
+            path=tuple(path),
+            signed_at=head.signed_at,
+            kid=head.kid,
+            signature=head.signature,
+        )
+
+
 def root_at(session: Session, size: int) -> bytes:
     """The root of the log when it had ``size`` leaves."""
     return rules.Tree(rows.first(session, size)).root()
@@ -118,7 +157,9 @@ class Sequenced:
 
 
 def sequence(world: World) -> Sequenced:
-    """Give positions to new log entries, positions and hashes to new journal rows. Idempotent.
+    """Give positions to new log entries, positions and hashes to new journal rows, and once an hour a signed head.
+
+    Idempotent.
 
     Only the holder of the lease works; nothing is done while another one holds it.
     """
@@ -127,6 +168,7 @@ def sequence(world: World) -> Sequenced:
         return Sequenced()
     entries = _in_batches(world, fencing, _number_entries)
     journal = _in_batches(world, fencing, _chain_journal)
+    run_batch(world, fencing, _sign_head)
     give_back(world, fencing)
     return Sequenced(entries, journal)
 
@@ -169,6 +211,20 @@ def _number_entries(tx: Transaction) -> int:
     for position, entry in enumerate(found, rows.next_position(tx.session)):
         entry.position = position
     return len(found)
+
+
+def _sign_head(tx: Transaction) -> int:
+    """A head for what is new since the last one, at most once an hour; published once ten entries are new."""
+    size, last = rows.next_position(tx.session), rows.last_head(tx.session)
+    if size == 0 or (last and (last.size == size or tx.now - last.signed_at < HEAD_EVERY)):
+        return 0
+    root = root_at(tx.session, size)
+    kid, signature = tx.world.keys.sign("log_head", rules.head_bytes(size, root, tx.now))
+    published = size - rows.published_size(tx.session) >= PUBLISHED_FROM_NEW
+    head = LogHead(id=tx.new_id(), size=size, root=root, signed_at=tx.now, kid=kid, signature=signature)
+    head.published_at = tx.now if published else None
+    tx.session.add(head)
+    return 1
 
 
 def _chain_journal(tx: Transaction) -> int:

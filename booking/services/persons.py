@@ -339,9 +339,18 @@ def _promote(tx: Transaction, gone: Demande, before: DemandeState, entries: Sequ
     holding = convocations.live_of(tx.session, gone.id, lock=True)
     if holding is not None:
         holding.demande_id = heirs[0].id
-        move(tx, heirs[0], before)
+        _inherit(tx, heirs[0], before)
     index(tx, heirs[0])
     tx.note(SYSTEM, "entry_promoted", f"demande:{heirs[0].id}", heirs[0].territory, after=f"demande:{gone.id}")
+
+
+def _inherit(tx: Transaction, heir: Demande, state: DemandeState) -> None:
+    """The heir stands where the main entry stood, offered or confirmed, by the steps that the table knows."""
+    if heir.state is DemandeState.PAUSED:
+        resume(tx, heir)
+    move(tx, heir, DemandeState.OFFERED)
+    if state is not DemandeState.OFFERED:
+        move(tx, heir, state)
 
 
 def allow(actor: Actor | str, demande: Demande) -> None:

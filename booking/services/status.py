@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from booking.services import configuration, log, persons, waitlist
 from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
 from booking.services.transaction import Transaction, attempt
+from booking.services.waitlist import Outlook
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import slots as slots
@@ -158,17 +160,17 @@ def _sign_of_life(tx: Transaction, demande_id: UUID) -> None:
 def _status(world: World, session: Session, entry: Demande) -> Status:
     # Always read again, so that an attached entry costs as many queries as one that stands alone.
     main = session.get(Demande, entry.attached_to_id or entry.id, populate_existing=True) or entry
+    outlook = waitlist.outlook(world, session, main.territory, main.family, main.cohort)
+    return _page(world, session, entry, main, outlook)
+
+
+def _page(world: World, session: Session, entry: Demande, main: Demande, outlook: Outlook) -> Status:
     now = world.clock.now()
     zone = configuration.current(session, now).territory(entry.territory).zone
-    outlook = waitlist.outlook(world, session, main.territory, main.family, main.cohort)
-    held = _held(session, main, entry)
     state = _shown(entry, main)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
-    asked_at = main.still_needed_asked_at
-    asked = state is DemandeState.WAITING and asked_at is not None and asked_at > main.last_sign_at
-    answer_at = asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS) if asked and asked_at else None
-    provisional = state is DemandeState.PROVISIONAL
+    answer_on = _answer_before_on(main, zone) if state is DemandeState.WAITING else None
     return Status(
         demande_id=entry.id,
         reference=entry.reference,
@@ -180,7 +182,7 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
         lang=entry.lang,
         channel=entry.channel,
         state=state,
-        next_step=_next_step(state, contact, asked=asked),
+        next_step=_next_step(state, contact, asked=answer_on is not None),
         filed_at=entry.filed_at,
         next_draw_at=outlook.next_draw_at,
         estimate=outlook.estimate,
@@ -195,12 +197,24 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
         firm=entry.firm,
         may_be_firm=standing_acceptance(contact, document_seen=entry.proof is Proof.DOCUMENT, wanted=True),
         news=entry.news,
-        confirm_before_on=rules.provisional_until(entry.filed_at).astimezone(zone).date() if provisional else None,
-        answer_before_on=answer_at.astimezone(zone).date() if answer_at else None,
-        pausing=_pausing(entry, main, now) if state is DemandeState.PAUSED else None,
-        held=held,
+        confirm_before_on=_lapses_on(entry, zone) if state is DemandeState.PROVISIONAL else None,
+        answer_before_on=answer_on,
+        pausing=_pausing(entry, main, now, zone) if state is DemandeState.PAUSED else None,
+        held=_held(session, main, entry),
         receipt=log.receipt_of(world, session, entry),
     )
+
+
+def _lapses_on(entry: Demande, zone: ZoneInfo) -> date:
+    return rules.provisional_until(entry.filed_at).astimezone(zone).date()
+
+
+def _answer_before_on(main: Demande, zone: ZoneInfo) -> date | None:
+    """Until when “still needed?” can be answered; None when it was not asked, or was answered."""
+    asked_at = main.still_needed_asked_at
+    if asked_at is None or asked_at <= main.last_sign_at:
+        return None
+    return (asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS)).astimezone(zone).date()
 
 
 def _shown(entry: Demande, main: Demande) -> DemandeState:
@@ -244,12 +258,13 @@ def _held(session: Session, main: Demande, entry: Demande) -> Held | None:
     )
 
 
-def _pausing(entry: Demande, main: Demande, now: datetime) -> Pausing:
+def _pausing(entry: Demande, main: Demande, now: datetime, zone: ZoneInfo) -> Pausing:
     paused = main if main.state is DemandeState.PAUSED else entry
     pause = persons.pause_of(paused, now)
     until_at = pause.since_at + timedelta(days=waiting_rules.PAUSE_KEEPS_COHORT_DAYS)
     keeps = waiting_rules.keeps_cohort(pause, until_at)
-    return Pausing(pause.reason, until_at.date() if keeps else None, pause.closes_at.date())
+    kept_on = until_at.astimezone(zone).date() if keeps else None
+    return Pausing(pause.reason, kept_on, pause.closes_at.astimezone(zone).date())
 
 
 def masked_email(email: str | None) -> str | None:

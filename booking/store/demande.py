@@ -156,18 +156,6 @@ def by_idempotency_key(session: Session, key: str) -> Demande | None:
     return session.scalar(select(Demande).where(Demande.idempotency_key == key))
 
 
-def person_with(session: Session, kind: str, digests: Iterable[tuple[str, bytes]]) -> UUID | None:
-    """The person that already has one of these joining digests (kid, digest) of ``kind``."""
-    pairs = list(digests)
-    return session.scalar(
-        select(PersonKey.person_id).where(
-            PersonKey.kind == kind,
-            PersonKey.joins,
-            PersonKey.digest.in_([digest for _, digest in pairs]),
-        )
-    )
-
-
 def keys_with(session: Session, digests: Iterable[bytes]) -> Sequence[PersonKey]:
     """Every key with one of these digests, joining or not."""
     return session.scalars(select(PersonKey).where(PersonKey.digest.in_(list(digests)))).all()

@@ -119,3 +119,13 @@ def first_leaves(session: Session, territory: str, family: str) -> dict[UUID, by
 def first(session: Session, size: int) -> list[bytes]:
     """The first ``size`` leaves of the log, in the order of their positions."""
     return list(session.scalars(select(LogEntry.leaf).where(LogEntry.position < size).order_by(LogEntry.position)))
+
+
+def last_head(session: Session) -> LogHead | None:
+    """The newest signed head."""
+    return session.scalar(select(LogHead).order_by(LogHead.size.desc()).limit(1))
+
+
+def published_size(session: Session) -> int:
+    """The size of the newest published head; 0 before the first."""
+    return session.scalar(select(func.max(LogHead.size)).where(LogHead.published_at.is_not(None))) or 0

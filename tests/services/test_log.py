@@ -17,7 +17,7 @@ from booking.services import demande, log, persons
 from booking.services.transaction import Transaction, transaction
 from booking.store import log as rows
 from booking.store.journal import JournalRow
-from booking.store.log import LogEntry
+from booking.store.log import LogEntry, LogHead
 from tests.support import filings
 from tests.support.filings import AMINATA, MAIL, NOBODY, OTHER, by_staff, entries, row
 
@@ -162,6 +162,57 @@ def test_four_sequencers_at_once_give_each_position_once(world: World) -> None:
     assert raised == []
     assert sorted(position for position in positions(world, LogEntry) if position is not None) == [0, 1, 2, 3, 4]
     assert log.verify(world).broken_at is None
+
+
+# --- heads ---------------------------------------------------------------------------------------------------
+
+
+def heads(world: World) -> list[LogHead]:
+    with world.reading() as session:
+        return list(session.scalars(select(LogHead).order_by(LogHead.size)))
+
+
+def test_a_head_is_signed_once_an_hour_over_what_is_new(world: World) -> None:
+    log.sequence(world)
+    assert heads(world) == []
+    by_staff(world)
+    log.sequence(world)
+    by_staff(world)
+    log.sequence(world)
+    assert [head.size for head in heads(world)] == [1]
+    world.clock.advance(log.HEAD_EVERY)
+    log.sequence(world)
+    log.sequence(world)
+    first, second = heads(world)
+    assert (first.size, second.size) == (1, 2)
+    message = log.rules.head_bytes(second.size, second.root, second.signed_at)
+    assert world.keys.verify("log_head", second.kid, message, second.signature)
+
+
+def test_a_head_is_published_when_ten_entries_are_new(world: World) -> None:
+    for _ in range(9):
+        by_staff(world, contact=NOBODY)
+    log.sequence(world)
+    by_staff(world, contact=NOBODY)
+    world.clock.advance(log.HEAD_EVERY)
+    log.sequence(world)
+    assert [head.published_at is not None for head in heads(world)] == [False, True]
+
+
+def test_a_receipt_is_proved_to_be_in_the_log_once_a_head_covers_it(world: World) -> None:
+    receipts = [by_staff(world, contact=NOBODY) for _ in range(5)]
+    assert log.inclusion_of(world, receipts[0].demande_id) is None
+    log.sequence(world)
+    late = by_staff(world, contact=NOBODY)
+    log.sequence(world)
+    assert log.inclusion_of(world, late.demande_id) is None
+    for receipt in receipts:
+        proof = log.inclusion_of(world, receipt.demande_id)
+        assert proof is not None
+        assert receipt.log is not None
+        assert proof.leaf == receipt.log.leaf
+        assert log.rules.verify_inclusion(proof.leaf, proof.position, proof.size, proof.path, proof.root)
+        assert not log.rules.verify_inclusion(bytes(32), proof.position, proof.size, proof.path, proof.root)
 
 
 # --- the journal ---------------------------------------------------------------------------------------------
