@@ -1,6 +1,6 @@
 """The draw: a frozen list, a commitment, a public random value, an order, a match. Nothing else has a say.
 
-Every byte format here belongs to the rule set RDV-LOT v1; ``verifier/verify_draw.py`` recomputes it with no code of ours.
+Every byte format here belongs to the rule set RDV-LOT v1; ``verifier/verify_draw.py`` recomputes it on its own.
 Source: allocation.md 4 to 6; RFC 6962 trees, RFC 8785 bytes, bytes inside JSON as lower-case hex.
 """
 
