@@ -86,11 +86,24 @@ class Keyring(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """Jobs that wait, jobs that failed in the last days, workers that are alive."""
+
+    waiting: int
+    failed: int
+    workers: int
+
+
 class JobQueue(Protocol):
     """RQ behind a name. Losing a job is allowed: a sweep exists for every stage."""
 
     def enqueue(self, job: str, *ids: str) -> None:
         """``job`` is a name of JOBS. Never raises when Redis is down: the sweep will find the work."""
+        ...
+
+    def health(self) -> QueueHealth | None:
+        """None when Redis does not answer."""
         ...
 
 

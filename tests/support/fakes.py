@@ -16,7 +16,7 @@ from booking.clock import SimulatedClock
 from booking.domain.errors import TooMany
 from booking.entropy import SeededEntropy
 from booking.gateways.keyring import FileKeyring, initialise
-from booking.ports import Message, World
+from booking.ports import Message, QueueHealth, World
 from booking.store import base
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -26,9 +26,13 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 @dataclass
 class Jobs:
     enqueued: list[tuple[str, ...]] = field(default_factory=list)
+    found: QueueHealth | None = field(default_factory=lambda: QueueHealth(waiting=0, failed=0, workers=1))
 
     def enqueue(self, job: str, *ids: str) -> None:
         self.enqueued.append((job, *ids))
+
+    def health(self) -> QueueHealth | None:
+        return self.found
 
 
 @dataclass
