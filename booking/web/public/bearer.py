@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from flask import Blueprint, Response
 
@@ -21,13 +22,14 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A demande as its pages need it: where it stands, and the rules in force where it was filed."""
+    """A demande as its pages need it: where it stands, the rules in force where it was filed, the local date there."""
 
     link: str
     status: Status
     territory: Territory
     family: Family
     motif: Motif
+    today: date
 
     @property
     def zone(self) -> str:
@@ -43,10 +45,12 @@ def case(link: str) -> Case:
     """The case behind a link. Raises NotFound('demande')."""
     world = access.world()
     found = status.status_by_link(world, link)
+    now = world.clock.now()
     with world.reading() as session:
-        rules = configuration.current(session, world.clock.now())
-    motif = rules.catalogue.motifs[found.motif]
-    return Case(link, found, rules.territory(found.territory), rules.catalogue.families[found.family], motif)
+        rules = configuration.current(session, now)
+    territory = rules.territory(found.territory)
+    family, motif = rules.catalogue.families[found.family], rules.catalogue.motifs[found.motif]
+    return Case(link, found, territory, family, motif, now.astimezone(territory.zone).date())
 
 
 def close(blueprint: Blueprint) -> None:

@@ -73,6 +73,7 @@ def receipt(link: str) -> str:
         "public/recu.html",
         case=case,
         status=case.status,
+        today=case.today,
         times=availability.said(case.territory, case.status.availability),
         away=availability.periods(case.status.availability.excluded_on),
     )

@@ -66,7 +66,7 @@ def page(link: str) -> str:
         "public/etat.html",
         case=case,
         status=case.status,
-        today=access.world().clock.now().astimezone(zone).date(),
+        today=case.today,
         address=availability.address(case.territory, held.site, held.start_at.astimezone(zone).date()) if held else "",
         times=availability.said(case.territory, case.status.availability),
         away=availability.periods(case.status.availability.excluded_on),
@@ -100,9 +100,8 @@ def change_times(link: str) -> Response:
 
 
 def _times(case: Case, answers: Answers, errors: dict[str, str]) -> str:
-    today = access.world().clock.now().astimezone(case.territory.zone).date()
     sites = case.territory.sites_of(case.family.code)
-    shown = availability.sites_shown(case.territory, case.family.code, sites, today)
+    shown = availability.sites_shown(case.territory, case.family.code, sites, case.today)
     rows = availability.ROWS
     return render_template(
         "public/changer_moments.html", case=case, answers=answers, sites=shown, rows=rows, errors=errors
