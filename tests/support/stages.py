@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PYTEST = [PYTHON, "-m", "pytest", "-q", "--no-header", "--durations=10", "--durations-min=0.2"]
+PYTEST = [PYTHON, "-m", "pytest", "--no-header", "--durations=10", "--durations-min=0.2"]
 POSTGRESQL = {"BOOKING_TEST_DATABASE": "postgresql"}
 
 
@@ -34,7 +34,10 @@ def main() -> int:
         ("layers", lambda: command([str(Path(PYTHON).parent / "lint-imports"), "--no-logo"], quiet=True)),
         ("translations", lambda: tests(environment, ["tests/web/test_i18n.py"])),
         ("tests", lambda: tests(environment, [*selected, "-n", "2", "--ignore=tests/journeys", "tests"])),
-        ("PostgreSQL", lambda: tests(environment | POSTGRESQL, [*selected, "-n", "2", *existing("store", "services")])),
+        (
+            "PostgreSQL",
+            lambda: tests(environment | POSTGRESQL, [*selected, "-n", "2", "tests/store", "tests/services"]),
+        ),
         ("journeys", lambda: journeys(environment, selected)),
     ]
     for name, stage in stages:
@@ -61,10 +64,6 @@ def tests(extra: Mapping[str, str], arguments: list[str]) -> int:
     return command([*PYTEST, *arguments], extra)
 
 
-def existing(*folders: str) -> list[str]:
-    return [f"tests/{folder}" for folder in folders if any((ROOT / "tests" / folder).glob("test_*.py"))]
-
-
 def journeys(extra: Mapping[str, str], selected: list[str]) -> int:
     """A real browser; without one, a visible line, and in CI a failure."""
     if not browser():
@@ -73,7 +72,7 @@ def journeys(extra: Mapping[str, str], selected: list[str]) -> int:
             return 1
         print("SKIPPED: no Chromium on this machine (as root it would be installed): the journeys were not run.")
         return 0
-    return tests(extra, [*selected, *existing("journeys")])
+    return tests(extra, [*selected, "tests/journeys"])
 
 
 def browser() -> str | None:
