@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import runpy
+import shutil
 import socket
 from typing import Any
 
@@ -19,10 +20,15 @@ from booking.web import observe
 from booking.web.app import create_app
 
 HABITS = ROOT / "config" / "gunicorn.conf.py"
+METRICS = "metrics"
+"""Folder under ``var_dir`` where each web process counts (booking/web/metrics.py)."""
 
 
 def main(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM. Ends by SystemExit, as gunicorn does."""
+    # What dead processes counted: everything starts from zero together, as Prometheus expects.
+    shutil.rmtree(settings.var_dir / METRICS, ignore_errors=True)
+    (settings.var_dir / METRICS).mkdir(parents=True)
     _Gunicorn(settings, listener).run()
 
 
@@ -59,6 +65,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self.cfg.set("threads", self._settings.web_threads)
         self.cfg.set("logger_class", _Log)
         self.cfg.set("proc_name", "tour-de-role")
+        self.cfg.set("raw_env", [f"PROMETHEUS_MULTIPROC_DIR={self._settings.var_dir / METRICS}"])
 
     def load(self) -> Flask:
         return application(self._settings)
