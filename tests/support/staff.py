@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from booking.clock import SimulatedClock
 from booking.domain.accounts import ANYWHERE, Actor, Right, Role
 from booking.domain.demande import Availability, Channel, Contact, Half
 from booking.domain.identity import BirthDate, Identity
@@ -148,8 +150,11 @@ def day(world: World) -> date:
     return world.clock.now().date()
 
 
-def later(world: World, **span: float) -> datetime:
-    return world.clock.advance(timedelta(**span))
+def later(world: World, **span: float) -> None:
+    """Time passes; only a clock that a test holds still can be moved."""
+    clock = world.clock
+    assert isinstance(clock, SimulatedClock)
+    clock.advance(timedelta(**span))
 
 
 # --- browsers ------------------------------------------------------------------------------------------------
@@ -170,6 +175,6 @@ def csrf(client: FlaskClient, page: str) -> str:
     return found.group(1)
 
 
-def post(client: FlaskClient, page: str, action: str, fields: dict[str, str | list[str]]) -> TestResponse:
+def post(client: FlaskClient, page: str, action: str, fields: Mapping[str, str | list[str]]) -> TestResponse:
     """Send a form of ``page`` to ``action``."""
     return client.post(action, data={**fields, "csrf_token": csrf(client, page)})
