@@ -1,4 +1,4 @@
-"""Finds what a lost job left undone: batches that are due, a waiting-list index that burnt, signed urgent cases that wait for a slot."""
+"""Finds what was left undone: batches that are due, an index that burnt, signed urgent cases without a slot."""
 
 from booking.bootstrap import world
 from booking.services import draw, urgent, waitlist
