@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import http.client
+import importlib
 import os
 import socket
 import sys
@@ -22,6 +23,7 @@ from booking import settings as environment
 from booking.clock import SystemClock
 from booking.gateways import config_files, keyring
 from booking.gateways.embedded import EmbeddedFailed, Valkey
+from booking.ports import JOBS
 from booking.processes import CannotRun, Child, Parent
 from booking.services import configuration, demonstration_accounts
 from booking.settings import Settings
@@ -35,6 +37,8 @@ PORTS_TRIED = 50
 def main(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM. Raises CannotRun, KeysUnusable and EmbeddedFailed before anything is served."""
     lock = _alone(settings)
+    for job in JOBS.values():
+        importlib.import_module(job.path.rpartition(".")[0])  # once, in memory that all children share
     if settings.demonstration:
         keyring.initialise(settings.keys_dir, demonstration=True, now=SystemClock().now())
     keyring.FileKeyring(settings.keys_dir, production=not settings.demonstration)
