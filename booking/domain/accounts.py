@@ -73,7 +73,7 @@ def signature_is_fresh(second_factor_at: datetime, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """Growing delays after wrong sign-ins: none for the first ``free``, then ``first_s``, doubled up to ``longest_s``."""
+    """Growing delays after wrong sign-ins: none for the first ``free``, then ``first_s``, doubled to ``longest_s``."""
 
     free: int
     first_s: int

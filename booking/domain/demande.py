@@ -83,7 +83,7 @@ STAFF_CHANNELS = frozenset({Channel.REFERENT, Channel.COUNTER, Channel.PHONE, Ch
 
 
 def state_at_filing(channel: Channel) -> DemandeState:
-    """A web filing is provisional until its contact is proven; staff entries are admitted: a person vouches for presence."""
+    """A web filing is provisional until its contact is proven; for a staff entry somebody vouches: admitted at once."""
     return DemandeState.ADMITTED if channel in STAFF_CHANNELS else DemandeState.PROVISIONAL
 
 
@@ -93,6 +93,15 @@ class Proof(StrEnum):
     DECLARED = "L0"
     CONTACT = "L1"
     DOCUMENT = "L2"
+
+
+class Obstacle(StrEnum):
+    """Why somebody needs help with an online procedure: asked for public statistics, never an input of the order."""
+
+    NO_INTERNET = "no_internet"
+    NO_EQUIPMENT = "no_equipment"
+    NO_HELP = "no_help"
+    TECHNICAL = "technical"
 
 
 class Half(StrEnum):

@@ -52,15 +52,6 @@ class Asked(StrEnum):
     VIN = "vin"
 
 
-class Obstacle(StrEnum):
-    """Why somebody needs help with an online procedure: asked for public statistics, never an input of the order."""
-
-    NO_INTERNET = "no_internet"
-    NO_EQUIPMENT = "no_equipment"
-    NO_HELP = "no_help"
-    TECHNICAL = "technical"
-
-
 class Asker(StrEnum):
     """Who may register a need."""
 

@@ -1,4 +1,4 @@
-"""How every part but the worker's own loop talks to Redis: soon, or not at all. A page must not hang on a dead server."""
+"""How every part but the worker's own loop talks to Redis: soon, or not at all. No page hangs on a dead server."""
 
 from __future__ import annotations
 

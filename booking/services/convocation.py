@@ -150,9 +150,7 @@ def confirm(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None
         tx.note(actor, "offer_confirmed", f"demande:{demande.id}", demande.territory, by=by)
 
 
-def _confirm(
-    tx: Transaction, demande: Demande, held: Convocation, slot: Slot, territory: Territory, by: str
-) -> None:
+def _confirm(tx: Transaction, demande: Demande, held: Convocation, slot: Slot, territory: Territory, by: str) -> None:
     rules.check_transition(held.state, ConvocationState.CONFIRMED)
     held.state = ConvocationState.CONFIRMED
     held.answered_at, held.answered_by = tx.now, by

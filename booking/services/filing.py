@@ -13,8 +13,8 @@ from booking.domain import checks as check_rules
 from booking.domain import demande as rules
 from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.convocation import standing_acceptance
-from booking.domain.demande import Availability, Channel, Contact, DemandeState, Proof
-from booking.domain.demarche import Asked, Asker, Jurisdiction, Minors, Motif, Obstacle
+from booking.domain.demande import Availability, Channel, Contact, DemandeState, Obstacle, Proof
+from booking.domain.demarche import Asked, Asker, Jurisdiction, Minors, Motif
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.identity import Identifier, IdentifierKind, Identity
 from booking.domain.territory import Territory

@@ -63,4 +63,3 @@ def place_and_hour(slot: Slot, territory: Territory) -> dict[str, Any]:
         "town": address.town if address else site.name,
         "address": ", ".join(lines),
     }
-

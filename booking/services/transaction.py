@@ -43,9 +43,7 @@ class Transaction:
     def new_id(self) -> UUID:
         return self.world.entropy.uuid(self.now)
 
-    def note(
-        self, actor: Actor | str, verb: str, subject: str, territory: str | None = None, **details: Any
-    ) -> None:
+    def note(self, actor: Actor | str, verb: str, subject: str, territory: str | None = None, **details: Any) -> None:
         """One row of the journal. ``details``: codes, references, counts; never personal data."""
         self.session.add(
             JournalRow(

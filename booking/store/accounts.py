@@ -105,9 +105,7 @@ def open_sessions(session: Session, account_id: UUID, now: datetime) -> Sequence
     """Sessions neither signed out nor past their absolute limit, newest first."""
     return session.scalars(
         select(StaffSession)
-        .where(
-            StaffSession.account_id == account_id, StaffSession.revoked_at.is_(None), StaffSession.expires_at > now
-        )
+        .where(StaffSession.account_id == account_id, StaffSession.revoked_at.is_(None), StaffSession.expires_at > now)
         .order_by(StaffSession.created_at.desc())
     ).all()
 

@@ -79,9 +79,7 @@ def live_of(session: Session, demande_id: UUID, *, lock: bool = False) -> Convoc
 def live_on_slot(session: Session, slot_id: UUID) -> Convocation | None:
     """The offer or appointment that holds a slot now."""
     return session.scalar(
-        select(Convocation)
-        .where(Convocation.slot_id == slot_id, Convocation.state.in_(LIVE_HOLDING))
-        .with_for_update()
+        select(Convocation).where(Convocation.slot_id == slot_id, Convocation.state.in_(LIVE_HOLDING)).with_for_update()
     )
 
 

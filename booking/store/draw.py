@@ -29,9 +29,7 @@ class BatchState(StrEnum):
     VOIDED = "voided"
 
 
-OPEN_BATCH = frozenset(
-    {BatchState.FROZEN, BatchState.COMMITTED, BatchState.DRAWN, BatchState.PUBLISHED}
-)
+OPEN_BATCH = frozenset({BatchState.FROZEN, BatchState.COMMITTED, BatchState.DRAWN, BatchState.PUBLISHED})
 
 
 class Batch(Base):
@@ -159,9 +157,10 @@ def last_committed(session: Session, territory: str, family: str) -> Batch | Non
 
 def last_main_number(session: Session, territory: str, family: str) -> int:
     """Number of the newest main draw of a scope; 0 before the first."""
-    return session.scalar(
-        select(func.max(Batch.main_number)).where(Batch.territory == territory, Batch.family == family)
-    ) or 0
+    return (
+        session.scalar(select(func.max(Batch.main_number)).where(Batch.territory == territory, Batch.family == family))
+        or 0
+    )
 
 
 def main_freezes(session: Session, territory: str, family: str, since_at: datetime) -> list[tuple[int, datetime]]:

@@ -42,7 +42,6 @@ class Slot(Base):
     freed_at: Mapped[datetime | None]
     config_number: Mapped[int]
 
-
     @property
     def key(self) -> SlotKey:
         return SlotKey(self.territory, self.site, self.guichet, self.family, self.on_date, self.start)

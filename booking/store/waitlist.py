@@ -77,9 +77,7 @@ def last_order(session: Session, territory: str, family: str) -> tuple[UUID, Seq
     if batch_id is None:
         return None
     lines = session.scalars(
-        select(BatchLine)
-        .where(BatchLine.batch_id == batch_id, BatchLine.rank.is_not(None))
-        .order_by(BatchLine.rank)
+        select(BatchLine).where(BatchLine.batch_id == batch_id, BatchLine.rank.is_not(None)).order_by(BatchLine.rank)
     ).all()
     return batch_id, lines
 

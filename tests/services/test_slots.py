@@ -46,7 +46,9 @@ def test_near_slots_are_open_or_urgent_and_far_ones_only_planned(seeded: World) 
     slots.plan(seeded)
     reach_on = date(2026, 3, 2) + timedelta(days=slots.REACH_DAYS)
     by_state = Counter(slot.state for slot in stored(seeded))
-    assert by_state[SlotState.OPEN] and by_state[SlotState.URGENT] and by_state[SlotState.PLANNED]
+    assert by_state[SlotState.OPEN]
+    assert by_state[SlotState.URGENT]
+    assert by_state[SlotState.PLANNED]
     for slot in stored(seeded):
         assert (slot.state is SlotState.PLANNED) == (slot.on_date > reach_on)
 
@@ -77,7 +79,8 @@ def test_a_closure_closes_and_taking_it_back_plans_again(seeded: World, seeds: d
     configuration.apply(seeded, "territoire", code, body, "test", "system")
     slots.plan(seeded)
     closed = [slot for slot in stored(seeded) if date(2026, 3, 9) <= slot.on_date <= date(2026, 3, 13)]
-    assert closed and {slot.state for slot in closed} == {SlotState.CLOSED}
+    assert closed
+    assert {slot.state for slot in closed} == {SlotState.CLOSED}
     configuration.apply(seeded, "territoire", code, seeds["territoire", code], "test", "system")
     slots.plan(seeded)
     again = [slot for slot in stored(seeded) if date(2026, 3, 9) <= slot.on_date <= date(2026, 3, 13)]
@@ -90,7 +93,8 @@ def test_a_slot_whose_hour_passed_with_nobody_is_lost(seeded: World) -> None:
     seeded.clock.advance(timedelta(days=3))  # type: ignore[attr-defined]
     slots.plan(seeded)
     past = [slot for slot in stored(seeded) if slot.start_at <= seeded.clock.now()]
-    assert past and {slot.state for slot in past} == {SlotState.LOST}
+    assert past
+    assert {slot.state for slot in past} == {SlotState.LOST}
 
 
 def test_a_fictitious_site_and_family_come_by_configuration_alone(

@@ -13,7 +13,6 @@ from booking.store.base import Coded, UtcDateTime
 LOCK = 7_307_040
 
 
-
 def plain_type(kind: str, value: Any, _context: Any) -> str | Literal[False]:
     """A migration outlives the code: it names the database's types, not ours."""
     if kind == "type" and isinstance(value, Coded):

@@ -15,8 +15,8 @@ from typing import Any
 from babel import Locale
 
 from booking.domain import checks
-from booking.domain.demande import Contact
-from booking.domain.demarche import Asked, Asker, Family, Jurisdiction, Motif, Obstacle
+from booking.domain.demande import Contact, Obstacle
+from booking.domain.demarche import Asked, Asker, Family, Jurisdiction, Motif
 from booking.domain.identity import Identity, name_words
 from booking.domain.territory import Commune, Territory
 from booking.services.configuration import Rules
