@@ -1,4 +1,4 @@
-"""``python -m booking VERB``: ``run`` is the parent of everything; every other verb is in booking/cli.py."""
+"""``python -m booking VERB``: ``run`` is the parent of everything; every other verb is in booking/cli/."""
 
 from __future__ import annotations
 

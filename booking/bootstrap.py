@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+
+from redis import Redis
+from sqlalchemy import Engine
 
 from booking import settings as environment
 from booking.clock import OffsetClock, SystemClock
@@ -27,9 +32,22 @@ def world() -> World:
 
 def build(settings: Settings) -> World:
     """A world as the settings say. Raises KeysUnusable when production finds demonstration keys or none."""
+    return _plug(settings, base.make_engine(settings.database_url), redis_connection.connect(redis_url(settings)))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[World]:
+    """The same for one command: what it opened is closed at the end."""
+    engine, redis = base.make_engine(settings.database_url), redis_connection.connect(redis_url(settings))
+    try:
+        yield _plug(settings, engine, redis)
+    finally:
+        engine.dispose()
+        redis.close()
+
+
+def _plug(settings: Settings, engine: Engine, redis: Redis) -> World:
     clock = _clock(settings)
-    engine = base.make_engine(settings.database_url)
-    redis = redis_connection.connect(redis_url(settings))
     return World(
         demonstration=settings.demonstration,
         public_url=settings.public_url,

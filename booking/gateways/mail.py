@@ -90,6 +90,14 @@ class SmtpMailer:
         except (smtplib.SMTPException, OSError) as error:
             raise Unavailable("mail_down") from error
 
+    def check(self) -> None:
+        """Connect, sign in, leave; nothing is sent. Raises ``Unavailable('mail_down')``."""
+        try:
+            with self._connect() as server:
+                server.noop()
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unavailable("mail_down") from error
+
     def _connect(self) -> smtplib.SMTP:
         host, port = self._url.hostname or "", self._url.port or _PORTS[self._url.scheme]
         context = ssl.create_default_context()

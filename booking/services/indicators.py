@@ -158,9 +158,9 @@ class Readiness:
         return self.database and self.schema
 
 
-def watcher(actor: Actor, territory: str) -> None:
-    """Raises Forbidden('missing_right') unless ``actor`` supervises or audits the territory."""
-    if not actor.has(Role.SUPERVISOR, territory):
+def watcher(actor: Actor | str, territory: str) -> None:
+    """Raises Forbidden('missing_right') unless ``actor`` supervises or audits the territory, or is at the machine."""
+    if isinstance(actor, Actor) and not actor.has(Role.SUPERVISOR, territory):
         actor.require(Role.AUDITOR, territory)
 
 
@@ -248,7 +248,7 @@ def _versions(session: Session, in_force: Rules, territory: str) -> list[RuleVer
 
 
 def draws(
-    world: World, actor: Actor, territory: str, family: str | None = None, page: int = 1
+    world: World, actor: Actor | str, territory: str, family: str | None = None, page: int = 1
 ) -> tuple[Sequence[DrawSummary], int]:
     """(one page of draws, the one furthest ahead first; how many pages). Raises Forbidden."""
     watcher(actor, territory)
@@ -259,7 +259,7 @@ def draws(
         return _summaries(session, found, now), pages
 
 
-def draw(world: World, actor: Actor, territory: str, batch_id: UUID) -> DrawDetail:
+def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> DrawDetail:
     """One draw of a territory. Raises Forbidden, NotFound('batch')."""
     watcher(actor, territory)
     with world.reading() as session:
@@ -347,9 +347,9 @@ def _machine_alerts(world: World, session: Session, queue: QueueHealth | None, n
     newest_at = journal.newest_at(session)
     if newest_at is not None and now < newest_at - CLOCK_TOLERANCE:
         yield Alert("clock_backwards", since_at=newest_at)
-    known_to_all = 0 if world.demonstration else rows.live_demonstration_accounts(session)
-    if known_to_all:
-        yield Alert("demonstration_accounts", known_to_all)
+    known = [] if world.demonstration else rows.live_demonstration_logins(session)
+    if known:
+        yield Alert("demonstration_accounts", len(known))
 
 
 def _queue_alerts(queue: QueueHealth | None) -> Iterator[Alert]:
@@ -360,6 +360,12 @@ def _queue_alerts(queue: QueueHealth | None) -> Iterator[Alert]:
         yield Alert("workers_none")
     if queue.failed:
         yield Alert("jobs_failed", queue.failed)
+
+
+def known_accounts(world: World) -> list[str]:
+    """Logins of the demonstration's accounts that are not disabled."""
+    with world.reading() as session:
+        return rows.live_demonstration_logins(session)
 
 
 def gauges(world: World) -> Gauges:

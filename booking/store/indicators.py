@@ -137,9 +137,13 @@ def _since(session: Session, column: InstrumentedAttribute[datetime], *condition
     return Since(*session.execute(select(func.count(), func.min(column)).where(*conditions)).one())
 
 
-def live_demonstration_accounts(session: Session) -> int:
-    """Accounts that everybody knows and that could still sign in."""
-    return session.scalars(select(func.count()).where(Account.demonstration, Account.disabled_at.is_(None))).one()
+def live_demonstration_logins(session: Session) -> list[str]:
+    """Accounts that everybody knows and that are not disabled."""
+    return list(
+        session.scalars(
+            select(Account.login).where(Account.demonstration, Account.disabled_at.is_(None)).order_by(Account.login)
+        )
+    )
 
 
 def versions(session: Session) -> Sequence[ConfigVersion]:

@@ -20,7 +20,7 @@ from booking.web.app import create_app
 ROOT = Path(__file__).parents[2]
 SLOT = re.compile(r"(^|_)(slot|slots|creneau|creneaux|start_at|start|batch_slot)(_id|_ids|_key)?$", re.IGNORECASE)
 PERSON = re.compile(r"(^|_)(demande|demandes|person|convocation|reference|typed|receipt)(_id|_ids|s)?$", re.IGNORECASE)
-EDGES = ("booking/web", "booking/cli.py", "workers")
+EDGES = ("booking/web", "booking/cli", "workers")
 ALLOCATES = {"offer", "appoint", "_hold", "_assign", "assign_urgent"}
 """Functions that join a person and a slot. Only services that follow a rule call them."""
 

@@ -1,52 +1,23 @@
-"""``booking VERB``: what operators type. Each verb reads its arguments, calls one thing, shows the result.
-
-A verb is one line in VERBS: a function that describes the arguments and sets ``act``, which is another function,
-(arguments, settings) → exit code. Nothing is connected before a verb asks for the world (booking.bootstrap.world).
-"""
+"""The machine: schema, health, keys, clock, the index in Redis."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-from typing import Any
+import re
+from datetime import timedelta
 
-from booking import bootstrap, doctor, logs
-from booking import settings as environment
+from booking import bootstrap, doctor
+from booking.cli.terminal import Subparsers, inside
 from booking.clock import SystemClock
-from booking.domain.errors import BookingError
+from booking.domain.errors import Forbidden
 from booking.gateways import keyring
+from booking.ports import MovableClock, World
+from booking.services import waitlist
 from booking.settings import Settings
 from booking.store import base, migrate
 
-Subparsers = Any  # argparse keeps the name of its own class private
-
-
-def main(argv: list[str]) -> int:
-    """0 done, 1 something is wrong, 2 wrong arguments or settings (one line each on standard error)."""
-    arguments = _parser().parse_args(argv)
-    try:
-        settings = environment.load()
-        logs.configure(settings)
-        code: int = arguments.act(arguments, settings)
-        return code
-    except environment.SettingsInvalid as error:
-        mistakes = error.mistakes
-    except keyring.KeysUnusable as error:
-        mistakes = [str(error)]
-    except BookingError as error:
-        mistakes = [error.code, *(f"{field}: {code}" for field, code in error.fields.items())]
-    print("\n".join(mistakes), file=sys.stderr)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="booking", description="Tour de rôle: each in turn.")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    verbs.add_parser("run", help="everything under one parent (what make run does)")  # see booking/__main__.py
-    for add in VERBS:
-        add(verbs)
-    return parser
+SPANS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def add_migrate(verbs: Subparsers) -> None:
@@ -64,16 +35,16 @@ def _migrate(_arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def add_doctor(verbs: Subparsers) -> None:
-    verb = verbs.add_parser("doctor", help="what is wrong here, without any secret")
+    verb = verbs.add_parser("doctor", help="what is wrong here and what to do, without any secret")
     verb.add_argument("--report", action="store_true", help="as JSON, with the settings, to send to who helps")
     verb.set_defaults(act=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
-    findings = doctor.examine(settings, bootstrap.build(settings))
+    with bootstrap.opened(settings) as world:
+        findings = doctor.examine(settings, world)
     if arguments.report:
-        report = {"settings": settings.describe(), "findings": [vars(finding) for finding in findings]}
-        print(json.dumps(report, ensure_ascii=False, indent=1))
+        print(json.dumps(doctor.report(settings, findings), ensure_ascii=False, indent=1))
     else:
         for finding in findings:
             print(f"{'ok   ' if finding.ok else 'WRONG'} {finding.name}: {finding.sentence}")
@@ -124,4 +95,45 @@ def _key_line(key: keyring.Key) -> str:
     return f"{key.kid}  {key.purpose:<12} created {key.created_at:%Y-%m-%d}  {retired}{mark}"
 
 
-VERBS = (add_migrate, add_doctor, add_keys)
+def add_clock(verbs: Subparsers) -> None:
+    parser = verbs.add_parser("clock", help="the hour that counts here")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("show", help="what it says").set_defaults(act=inside(_clock_show))
+    advance = actions.add_parser("advance", help="demonstration only: move every process forward")
+    advance.add_argument("by", type=_span, metavar="SPAN", help="30m, 12h, 3d, 2w")
+    advance.set_defaults(act=inside(_clock_advance))
+
+
+def _span(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})([mhdw])", text)
+    if not found:
+        raise argparse.ArgumentTypeError("a number and m, h, d or w: 30m, 12h, 3d, 2w")
+    return timedelta(**{SPANS[found[2]]: int(found[1])})
+
+
+def _clock_show(_arguments: argparse.Namespace, world: World) -> int:
+    kind = "simulated" if world.clock.simulated else "the machine's"
+    print(f"{world.clock.now().isoformat(timespec='seconds')} ({kind})")
+    return 0
+
+
+def _clock_advance(arguments: argparse.Namespace, world: World) -> int:
+    if not world.demonstration or not isinstance(world.clock, MovableClock):
+        raise Forbidden("demonstration_only")
+    print(world.clock.advance(arguments.by).isoformat(timespec="seconds"))
+    return 0
+
+
+def add_waitlist(verbs: Subparsers) -> None:
+    parser = verbs.add_parser("waitlist", help="the index in Redis, for counts and status pages")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("rebuild", help="write it again from the database").set_defaults(act=inside(_waitlist_rebuild))
+
+
+def _waitlist_rebuild(_arguments: argparse.Namespace, world: World) -> int:
+    for scope, count in sorted(waitlist.rebuild(world).items()):
+        print(f"{scope}: {count} waiting")
+    return 0
+
+
+VERBS = (add_migrate, add_doctor, add_keys, add_clock, add_waitlist)

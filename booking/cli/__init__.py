@@ -1,0 +1,51 @@
+"""``booking VERB``: what operators type. Each verb reads its arguments, calls one thing, shows the result.
+
+A verb is one line in VERBS: a function that describes the arguments and sets ``act``, which is another function,
+(arguments, settings) → exit code, or :func:`inside` of one that takes a world. Nothing is connected before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tomllib
+
+from redis.exceptions import RedisError
+
+from booking import logs
+from booking import settings as environment
+from booking.cli import draws, installation, people, rules
+from booking.domain.errors import BookingError
+from booking.gateways import keyring
+
+VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS)
+
+
+def main(argv: list[str]) -> int:
+    """0 done, 1 something is wrong, 2 wrong arguments or settings (one line each on standard error)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = environment.load()
+        logs.configure(settings)
+        code: int = arguments.act(arguments, settings)
+        return code
+    except environment.SettingsInvalid as error:
+        mistakes = error.mistakes
+    except (keyring.KeysUnusable, OSError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        mistakes = [str(error)]
+    except RedisError:
+        mistakes = ["Redis does not answer. See: booking doctor"]
+    except BookingError as error:
+        mistakes = [error.code, *(f"{field}: {code}" for field, code in sorted(error.fields.items()))]
+    print("\n".join(mistakes), file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="booking", description="Tour de rôle: each in turn.")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verbs.add_parser("run", help="everything under one parent (what make run does)")  # see booking/__main__.py
+    for add in VERBS:
+        add(verbs)
+    return parser
