@@ -81,6 +81,10 @@ class Keyring(Protocol):
 
     def verify(self, purpose: str, kid: str, message: bytes, signature: bytes) -> bool: ...
 
+    def secrets(self, purpose: str) -> Sequence[bytes]:
+        """The bare secrets that count, newest first: for the signature of the web session."""
+        ...
+
     def public_keys(self) -> Sequence[Mapping[str, str]]:
         """For /cles.json, for ever: kid, purpose, public key (base64), created, retired."""
         ...

@@ -16,6 +16,7 @@ from booking.domain.errors import Conflict, InvalidInput
 
 OFFER_HOURS = 48
 HOURS_BEFORE_SLOT = 24
+REMINDER_HOURS = 48
 EVENING = time(20)
 MORNING = time(8)
 SUNDAY = 6
@@ -123,6 +124,12 @@ def standing_acceptance(contact: Contact, *, document_seen: bool, wanted: bool) 
     person wants it.
     """
     return not contact.reachable or (document_seen and wanted)
+
+
+def reminder_due(slot_at: datetime, now_at: datetime, zone: tzinfo) -> bool:
+    """Is it time to remind of an appointment: within two days of it, between 8:00 and 20:00 local time (R-41)."""
+    near = timedelta() < slot_at - now_at <= timedelta(hours=REMINDER_HOURS)
+    return near and MORNING <= now_at.astimezone(zone).time() < EVENING
 
 
 # --- answers, and what they cost -------------------------------------------------------------------------

@@ -208,6 +208,29 @@ def _refuse(tx: Transaction, demande: Demande, held: Convocation, end: Convocati
         tell(tx, demande, "declined", f"declined:{held.id}", {"keeps_place": consequence.keeps_cohort})
 
 
+def remind(world: World) -> int:
+    """Tell everybody whose appointment is near, once, at an hour when people are awake; how many were told."""
+    now = world.clock.now()
+    with world.reading() as session:
+        ids = rows.not_reminded(session, now, now + timedelta(hours=rules.REMINDER_HOURS), EXPIRE_BATCH)
+    told = 0
+    for convocation_id in ids:
+        with transaction(world) as tx:
+            held = rows.by_id(tx.session, convocation_id, lock=True)
+            if held is not None and held.state is ConvocationState.CONFIRMED and held.reminded_at is None:
+                told += _remind(tx, held)
+    return told
+
+
+def _remind(tx: Transaction, held: Convocation) -> bool:
+    slot, territory = _slot_of(tx, held)
+    if not rules.reminder_due(slot.start_at, tx.now, territory.zone):
+        return False
+    held.reminded_at = tx.now
+    tell(tx, _demande_of(tx, held), "reminder", f"reminder:{held.id}", place_and_hour(slot, territory))
+    return True
+
+
 # --- ends that nobody asked for ----------------------------------------
 
 

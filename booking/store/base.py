@@ -109,10 +109,10 @@ def make_engine(url: str) -> Engine:
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
     if url.startswith("postgresql+psycopg://"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
     if not url.startswith("sqlite:///"):
         raise ValueError("database_url must start with sqlite:/// or postgresql://")
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     _prepare_sqlite(engine)
     return engine
 

@@ -43,6 +43,7 @@ class Convocation(Base):
     answered_at: Mapped[datetime | None]
     answered_by: Mapped[str | None] = mapped_column(String(24))
     """page, code, phone, counter, referent, standing, system."""
+    reminded_at: Mapped[datetime | None]
     arrived_at: Mapped[datetime | None]
     document_seen: Mapped[str | None] = mapped_column(String(32))
     document_matches: Mapped[bool | None]
@@ -101,6 +102,22 @@ def expired(session: Session, now: datetime, limit: int) -> Sequence[Convocation
         select(Convocation)
         .where(Convocation.state == ConvocationState.OFFERED, Convocation.expires_at <= now)
         .order_by(Convocation.expires_at)
+        .limit(limit)
+    ).all()
+
+
+def not_reminded(session: Session, now: datetime, until_at: datetime, limit: int) -> Sequence[UUID]:
+    """Confirmed appointments of the coming hours whose holder was not reminded yet, the earliest first."""
+    return session.scalars(
+        select(Convocation.id)
+        .join(Slot, Slot.id == Convocation.slot_id)
+        .where(
+            Convocation.state == ConvocationState.CONFIRMED,
+            Convocation.reminded_at.is_(None),
+            Slot.start_at > now,
+            Slot.start_at <= until_at,
+        )
+        .order_by(Slot.start_at)
         .limit(limit)
     ).all()
 

@@ -70,7 +70,7 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
 
 
 def _defaults(world: World) -> dict[str, Any]:
-    newest, *older = (secret.hex() for _, secret in world.keys.digests("session", b"cookie"))
+    newest, *older = (secret.hex() for secret in world.keys.secrets("session"))
     return {
         "SECRET_KEY": newest,
         "SECRET_KEY_FALLBACKS": older,

@@ -275,3 +275,15 @@ def test_a_pass_holds_short_plain_codes(field: str) -> None:
         convocation.pass_bytes(Pass("A", "40", "dax", date(1999, 12, 31), PASS.start))
     with pytest.raises(InvalidInput):
         convocation.encode_qr(b"", b"short", "qr1")
+
+
+@pytest.mark.parametrize(
+    ("hours_before", "slot_hour", "due"),
+    [(49, 10, False), (48, 10, True), (1, 10, True), (0, 10, False), (48, 7, False)],
+)
+def test_a_reminder_leaves_two_days_before_at_an_hour_when_people_are_awake(
+    hours_before: int, slot_hour: int, due: bool
+) -> None:
+    """R-41"""
+    slot_at = datetime(2026, 3, 12, slot_hour, 30, tzinfo=ZoneInfo("Europe/Paris"))
+    assert convocation.reminder_due(slot_at, slot_at - timedelta(hours=hours_before), ZoneInfo("Europe/Paris")) is due

@@ -7,3 +7,4 @@ from booking.services import convocation, demande
 def run() -> None:
     convocation.expire(world())
     demande.expire(world())
+    convocation.remind(world())
