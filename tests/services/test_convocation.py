@@ -1,0 +1,188 @@
+"""Offers and appointments: answered once, by anybody of the person's; ended by time; freed for others."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select
+
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import Availability, Contact, DemandeState, Half
+from booking.domain.errors import Conflict, NotFound
+from booking.domain.identity import BirthDate, Identity
+from booking.domain.slots import SlotState
+from booking.ports import World
+from booking.services import convocation, draw, slots
+from booking.store.convocation import Convocation
+from booking.store.slots import Slot
+from tests.support import filings
+from tests.support.filings import FAMILY, TERRITORY
+
+EVERY_DAY = Availability(frozenset({("mont-de-marsan", day, half) for day in range(5) for half in Half}))
+
+
+@pytest.fixture
+def open_world(world: World) -> World:
+    filings.seeded(world)
+    slots.plan(world)
+    return world
+
+
+def person(world: World, letter: str, mail: str = "") -> UUID:
+    identity = Identity(f"Personne{letter * 3}", "Alix", BirthDate(1980, 5, 12), "Dax", "FR")
+    contact = Contact(email=mail or f"{letter}@exemple.invalid")
+    return filings.by_staff(world, identity=identity, contact=contact, availability=EVERY_DAY).demande_id
+
+
+@pytest.fixture
+def offered(open_world: World) -> tuple[World, UUID]:
+    demande_id = person(open_world, "a")
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    return open_world, demande_id
+
+
+def held(world: World, demande_id: UUID) -> Convocation:
+    with world.reading() as session:
+        found = session.scalars(select(Convocation).where(Convocation.demande_id == demande_id)).all()
+        return found[-1]
+
+
+def slot_of(world: World, demande_id: UUID) -> Slot:
+    with world.reading() as session:
+        found = session.get(Slot, held(world, demande_id).slot_id)
+        assert found is not None
+        return found
+
+
+def forward(world: World, by: timedelta) -> None:
+    world.clock.advance(by)  # type: ignore[attr-defined]
+
+
+def test_yes_twice_is_one_appointment_and_one_message(offered: tuple[World, UUID]) -> None:
+    world, demande_id = offered
+    convocation.confirm(world, demande_id, "page", "usager")
+    convocation.confirm(world, demande_id, "page", "usager")
+    assert filings.row(world, demande_id).state is DemandeState.CONFIRMED
+    assert slot_of(world, demande_id).state is SlotState.CONFIRMED
+    assert len(filings.posted(world, "confirmed")) == 1
+
+
+def test_yes_after_the_end_is_refused_even_before_the_sweep(offered: tuple[World, UUID]) -> None:
+    world, demande_id = offered
+    forward(world, timedelta(days=5))
+    with pytest.raises(Conflict, match="offer_over"):
+        convocation.confirm(world, demande_id, "page", "usager")
+
+
+def test_the_first_no_keeps_the_cohort_the_second_begins_a_new_one(offered: tuple[World, UUID]) -> None:
+    """R-35"""
+    world, demande_id = offered
+    convocation.decline(world, demande_id, "page", "usager")
+    assert slot_of(world, demande_id).state is SlotState.OPEN
+    assert (filings.row(world, demande_id).state, filings.row(world, demande_id).cohort) == (DemandeState.WAITING, 1)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    convocation.decline(world, demande_id, "page", "usager")
+    assert filings.row(world, demande_id).cohort is None
+    assert [message["keeps_place"] for message in filings.posted(world, "declined")] == [True, False]
+
+
+def test_silence_pauses_frees_the_slot_and_says_what_to_do(offered: tuple[World, UUID]) -> None:
+    """R-36"""
+    world, demande_id = offered
+    forward(world, timedelta(days=5))
+    assert convocation.expire(world) == 1
+    assert convocation.expire(world) == 0
+    demande = filings.row(world, demande_id)
+    assert (demande.state, demande.cohort) == (DemandeState.PAUSED, 1)
+    assert held(world, demande_id).state is ConvocationState.SILENT
+    assert slot_of(world, demande_id).state is SlotState.OPEN
+    assert [message["keeps_place"] for message in filings.posted(world, "expired")] == [True]
+
+
+def test_with_two_entries_one_no_is_not_enough_and_either_may_say_yes(open_world: World) -> None:
+    """R-34"""
+    one, two = person(open_world, "a"), person(open_world, "a", "other@exemple.invalid")
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    convocation.decline(open_world, two, "page", "usager")
+    assert filings.row(open_world, one).state is DemandeState.OFFERED
+    convocation.confirm(open_world, two, "page", "usager")
+    assert filings.row(open_world, one).state is DemandeState.CONFIRMED
+
+
+def test_a_unanimous_no_is_a_no(open_world: World) -> None:
+    """R-34"""
+    one, two = person(open_world, "a"), person(open_world, "a", "other@exemple.invalid")
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    convocation.decline(open_world, two, "page", "usager")
+    convocation.decline(open_world, two, "page", "usager")
+    convocation.decline(open_world, one, "page", "usager")
+    assert filings.row(open_world, one).state is DemandeState.WAITING
+
+
+def test_a_closure_gives_priority_and_tells(offered: tuple[World, UUID]) -> None:
+    """R-38"""
+    world, demande_id = offered
+    convocation.confirm(world, demande_id, "page", "usager")
+    from booking.services.transaction import transaction
+    from booking.store import slots as slot_rows
+
+    with transaction(world) as tx:
+        slot = slot_rows.by_id(tx.session, held(world, demande_id).slot_id, lock=True)
+        assert slot is not None
+        slots.close(tx, slot, "works")
+    demande = filings.row(world, demande_id)
+    assert (demande.state, demande.priority, demande.cohort) == (DemandeState.WAITING, 0, 1)
+    assert len(filings.posted(world, "cancelled_by_administration")) == 1
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    assert filings.row(world, demande_id).priority == 1
+
+
+def test_a_place_given_back_is_free_for_the_next_night(offered: tuple[World, UUID]) -> None:
+    world, demande_id = offered
+    convocation.confirm(world, demande_id, "page", "usager")
+    convocation.give_back(world, demande_id, "page", "usager")
+    slot = slot_of(world, demande_id)
+    assert (slot.state, slot.freed_at) == (SlotState.OPEN, world.clock.now())
+    assert filings.row(world, demande_id).refusals == 1
+    with pytest.raises(NotFound):
+        convocation.give_back(world, demande_id, "page", "usager")
+
+
+def test_a_reminder_leaves_once(offered: tuple[World, UUID]) -> None:
+    """R-41"""
+    world, demande_id = offered
+    convocation.confirm(world, demande_id, "page", "usager")
+    assert convocation.remind(world) == 0
+    forward(world, slot_of(world, demande_id).start_at - timedelta(hours=47) - world.clock.now())
+    assert convocation.remind(world) == 1
+    assert convocation.remind(world) == 0
+    assert len(filings.posted(world, "reminder")) == 1
+
+
+def test_yes_and_no_at_once_are_one_of_the_two(offered: tuple[World, UUID]) -> None:
+    world, demande_id = offered
+    gate = threading.Barrier(2)
+    answers: list[str] = []
+
+    def say(verb: str) -> None:
+        gate.wait()
+        try:
+            getattr(convocation, verb)(world, demande_id, "page", "usager")
+            answers.append(verb)
+        except (Conflict, NotFound):
+            pass
+
+    threads = [threading.Thread(target=say, args=(verb,)) for verb in ("confirm", "decline")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 1
+    expected = {
+        "confirm": (DemandeState.CONFIRMED, SlotState.CONFIRMED),
+        "decline": (DemandeState.WAITING, SlotState.OPEN),
+    }
+    assert (filings.row(world, demande_id).state, slot_of(world, demande_id).state) == expected[answers[0]]
