@@ -168,7 +168,8 @@ def _times_errors(form: Form) -> dict[str, str]:
 def _identity_errors(form: Form) -> dict[str, str]:
     typed = _identity_typed(form.answers)
     errors = reading.gathered(checks.filing_errors(typed, form.today), "birth")
-    if "birth" not in errors and not typed["birth_day"] and "day" not in form.answers.all("birth_unknown"):
+    # Who does not know the month does not know the day.
+    if "birth" not in errors and not typed["birth_day"] and not form.answers.all("birth_unknown"):
         errors["birth"] = "birth_day_missing"
     for asked in set(DATES) & set(form.asks):
         if reading.date_of(form.answers, asked) is None and reading.date_begun(form.answers, asked):
