@@ -42,12 +42,20 @@ SALT_BYTES = 32
 def freeze(world: World, batch_id: UUID) -> None:
     """``planned`` → ``frozen``. A nightly draw with nothing to give is voided instead, without a number.
 
-    Raises Conflict('draw_under_way') while another batch of the scope is not finished: the sweep takes it up again.
+    Raises Conflict('draw_under_way') while another batch of the scope is not finished: the sweep takes it up again, as
+    it does while a leaf promised before the hour of the freeze has no position: nobody is left out because a sequencer
+    died.
     """
+    with world.reading() as session:
+        waiting = rows.by_id(session, batch_id)
+        if waiting is None or waiting.state is not BatchState.PLANNED:
+            return
     log.sequence(world)
     with transaction(world) as tx:
         batch = rows.by_id(tx.session, batch_id, lock=True)
         if batch is None or batch.state is not BatchState.PLANNED:
+            return
+        if _promises_wait(tx, batch):
             return
         in_force = configuration.current(tx.session, tx.now)
         territory, family = in_force.territory(batch.territory), in_force.catalogue.families[batch.family]
@@ -63,6 +71,11 @@ def freeze(world: World, batch_id: UUID) -> None:
         batch.root = draw_rules.frozen_root(lines)
         tx.note(SYSTEM, "list_frozen", f"batch:{batch.id}", batch.territory, lines=len(lines), slots=len(slots))
         tx.after("sweep")
+
+
+def _promises_wait(tx: Transaction, batch: Batch) -> bool:
+    oldest = leaves.unsequenced(tx.session, 1)
+    return bool(oldest) and oldest[0].promised_at <= batch.planned_at
 
 
 def capacity(session: Session, now: datetime, kind: DrawKind, territory: Territory, family: Family) -> list[Slot]:
