@@ -17,7 +17,7 @@ from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.slots import DrawKind, PlannedDraw
 from booking.ports import MovableClock, World
-from booking.services import configuration, slots
+from booking.services import configuration, simulated_time, slots
 from booking.services.freeze import capacity, freeze
 from booking.services.offers import offer
 from booking.services.result import class_of, commit, draw, publish
@@ -108,8 +108,7 @@ def run_now(world: World, territory: str, family: str, actor: Actor | str) -> UU
 
     Raises Forbidden('demonstration_only'), NotFound, Conflict('draw_under_way').
     """
-    clock = world.clock
-    if not world.demonstration or not isinstance(clock, MovableClock):
+    if not world.demonstration or not isinstance(world.clock, MovableClock):
         raise Forbidden("demonstration_only")
     preview(world, territory, family)
     slots.plan(world)
@@ -124,6 +123,7 @@ def run_now(world: World, territory: str, family: str, actor: Actor | str) -> UU
     with world.reading() as session:
         committed = rows.by_id(session, batch_id)
     if committed is not None and committed.beacon_round is not None:
-        clock.advance(max(timedelta(), world.beacon.round_at(committed.beacon_round) - clock.now()))
+        wait = world.beacon.round_at(committed.beacon_round) - world.clock.now()
+        simulated_time.jump(world, max(timedelta(), wait))
     advance(world, batch_id)
     return batch_id

@@ -110,5 +110,10 @@ def open_sessions(session: Session, account_id: UUID, now: datetime) -> Sequence
     ).all()
 
 
+def unrevoked(session: Session) -> Sequence[StaffSession]:
+    """Every session that nobody ended; some are over by their age."""
+    return session.scalars(select(StaffSession).where(StaffSession.revoked_at.is_(None))).all()
+
+
 def demonstration_accounts(session: Session) -> Sequence[Account]:
     return session.scalars(select(Account).where(Account.demonstration).order_by(Account.login)).all()

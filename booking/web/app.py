@@ -10,7 +10,7 @@ from flask_wtf.csrf import CSRFProtect
 
 from booking.gateways import catalogues, words
 from booking.ports import World
-from booking.web import access, connexion, display, errors, guichet, observe, public, referent
+from booking.web import access, connexion, display, errors, guichet, observe, public, referent, supervision
 from booking.web.public import home
 
 MAX_REQUEST_BYTES = 256 * 1024
@@ -23,6 +23,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     connexion.blueprint,
     *guichet.BLUEPRINTS,
     *referent.BLUEPRINTS,
+    *supervision.BLUEPRINTS,
     observe.blueprint,
 )
 
