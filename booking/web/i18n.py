@@ -13,16 +13,13 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
-from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import write_po
 
-from booking.gateways.catalogues import ROOT, TRANSLATED, TRANSLATIONS, path_of, read_catalogue
-
-MAPPING = TRANSLATIONS / "babel.cfg"
+from booking.gateways.catalogues import TRANSLATED, path_of, read_catalogue
+from booking.web.extraction import extract
+from booking.web.wording import problems
 
 
 def write_catalogue(code: str, catalogue: Catalog, *, keep_obsolete: bool = True) -> None:
@@ -36,30 +33,6 @@ def write_catalogue(code: str, catalogue: Catalog, *, keep_obsolete: bool = True
     fresh = target.with_suffix(".new")
     fresh.write_bytes(b"".join(lines))
     fresh.replace(target)
-
-
-def mapping() -> tuple[list[tuple[str, str]], dict[str, dict[str, str]]]:
-    """Which files speak to the public, and how each kind is read (``babel.cfg``)."""
-    with MAPPING.open(encoding="utf-8") as file:
-        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
-    return methods, options
-
-
-def extract() -> Catalog:
-    """Every sentence that the public may read, from templates and Python."""
-    methods, options = mapping()
-    wanted = Catalog(project="Tour de rôle", version="1", charset="utf-8", fuzzy=False)
-    found = extract_from_dir(
-        ROOT,
-        methods,
-        options,
-        keywords={**DEFAULT_KEYWORDS, "lazy_gettext": None, "_l": None},
-        comment_tags=("Note:",),
-        directory_filter=lambda path: Path(path).relative_to(ROOT).parts[0] in {"templates", "booking"},
-    )
-    for filename, _line, message, comments, context in found:
-        wanted.add(message, locations=[(filename, 0)], auto_comments=comments, context=context)
-    return wanted
 
 
 def update() -> None:
@@ -117,13 +90,6 @@ def _is_translated(catalogue: Catalog, source: str | Sequence[str]) -> bool:
     return all(forms)
 
 
-def _checked() -> list[str]:
-    # Imported here: the pages never need it.
-    from booking.web.wording import problems
-
-    return problems()
-
-
 def main(arguments: Sequence[str]) -> int:
     """The commands named at the top of this file; answers the exit status."""
     verb, *rest = arguments or ["help"]
@@ -131,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     if verb in simple and not rest:
         simple[verb]()
     elif verb == "check" and not rest:
-        found = _checked()
+        found = problems()
         _say(*found or ["Every public sentence is marked and translated."])
         return 1 if found else 0
     elif verb in {"missing", "fill"} and len(rest) == 1 and rest[0] in TRANSLATED:

@@ -16,7 +16,7 @@ from babel.util import pathmatch
 from jinja2 import Environment
 
 from booking.gateways.catalogues import ROOT, TRANSLATED, read_catalogue
-from booking.web import i18n
+from booking.web.extraction import extract, mapping
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|<(/?\w+)")
@@ -30,7 +30,7 @@ _CALLS = frozenset({"_", "gettext", "ngettext", "pgettext"})
 def problems() -> list[str]:
     """One line for each sentence that is unmarked, untranslated, doubtful, or whose placeholders differ."""
     found = [f"{path}:{line}: not marked for translation: {text}" for path, line, text in unmarked()]
-    wanted = [message for message in i18n.extract() if message.id]
+    wanted = [message for message in extract() if message.id]
     found += [f"no-break space or curly apostrophe wanted: {text}" for text in badly_set(wanted)]
     for code in TRANSLATED:
         catalogue = read_catalogue(code)
@@ -69,7 +69,7 @@ def _placeholders_differ(said: Message) -> bool:
 
 def public_templates() -> list[Path]:
     """The templates that ``babel.cfg`` reads."""
-    methods, _ = i18n.mapping()
+    methods, _ = mapping()
     chosen = []
     for path in sorted((ROOT / "templates").rglob("*.*")):
         name = path.relative_to(ROOT).as_posix()
