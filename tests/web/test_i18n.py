@@ -71,7 +71,7 @@ def test_a_doubtful_or_broken_translation_is_reported(
     wanted, said = Catalog(), Catalog(locale="en")
     wanted.add("Bonjour %(name)s")
     said.add("Bonjour %(name)s", translation, flags=flags)
-    monkeypatch.setattr(i18n, "extract", lambda: wanted)
+    monkeypatch.setattr(wording, "extract", lambda: wanted)
     monkeypatch.setattr(wording, "unmarked", list)
     monkeypatch.setattr(wording, "TRANSLATED", ("en",))
     monkeypatch.setattr(wording, "read_catalogue", lambda _code: said)
