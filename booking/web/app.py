@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
 
 from booking.gateways import catalogues, words
@@ -58,6 +59,7 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
     app.config.update(_defaults(world))
     app.config.update(config or {})
     app.extensions["world"] = world
+    app.session_interface = _Sessions()
     display.install(app)
     app.before_request(_open_request)
     csrf = CSRFProtect(app)
@@ -86,6 +88,18 @@ def _defaults(world: World) -> dict[str, Any]:
         # Pages behind a secret link send no referrer, so it cannot be asked for; the token stands alone.
         "WTF_CSRF_SSL_STRICT": False,
     }
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's own, whose last word it is: a page that one browser keeps for its back button depends on no header.
+
+    With “Vary: Cookie” the browser would, once a cookie has changed, ask to send the form again instead of showing it.
+    """
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        if response.cache_control.private:
+            response.headers.pop("Vary", None)
 
 
 def _open_request() -> None:

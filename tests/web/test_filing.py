@@ -244,7 +244,11 @@ def test_without_the_cookie_the_form_alone_is_enough(seeded: World, client: Flas
 
 
 def test_a_browser_may_keep_the_page_for_its_back_button(client: FlaskClient) -> None:
-    assert Browser(client).page.headers["Cache-Control"] == "private, no-cache"
+    for page in (Browser(client).page, Browser(client).fill("identite").page, Browser(client).send()):
+        assert page.headers["Cache-Control"] == "private, no-cache"
+        # A page that varies with a cookie is fetched anew once the cookie has changed: the form would be sent again.
+        assert "Vary" not in page.headers
+    assert "Cookie" in client.get("/").headers["Vary"]
 
 
 def test_another_language_shows_the_same_step_with_what_was_typed(client: FlaskClient) -> None:
