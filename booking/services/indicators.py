@@ -254,8 +254,9 @@ def draws(
     watcher(actor, territory)
     now = world.clock.now()
     with world.reading() as session:
-        pages = max(1, -(-rows.count_draws(session, territory, family) // DRAWS_PER_PAGE))
-        found = rows.draws(session, territory, family, DRAWS_PER_PAGE, (min(max(page, 1), pages) - 1) * DRAWS_PER_PAGE)
+        pages = max(1, -(-rows.count_draws(session, territory, family, now) // DRAWS_PER_PAGE))
+        offset = (min(max(page, 1), pages) - 1) * DRAWS_PER_PAGE
+        found = rows.draws(session, territory, family, now, DRAWS_PER_PAGE, offset)
         return _summaries(session, found, now), pages
 
 

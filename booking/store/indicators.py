@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState
-from booking.domain.slots import SlotState
+from booking.domain.slots import DrawKind, SlotState
 from booking.store.accounts import Account
 from booking.store.configuration import ConfigVersion
 from booking.store.convocation import Convocation
@@ -153,22 +153,26 @@ def versions(session: Session) -> Sequence[ConfigVersion]:
     ).all()
 
 
-def draws(session: Session, territory: str, family: str | None, limit: int, offset: int) -> Sequence[Batch]:
-    """Draws of a territory, the one furthest ahead first. A nightly draw that had nothing to give is left out."""
-    statement = select(Batch).where(*_shown(territory, family))
+def draws(
+    session: Session, territory: str, family: str | None, now: datetime, limit: int, offset: int
+) -> Sequence[Batch]:
+    """Draws of a territory, the one furthest ahead first. Nightly ones are left out until their hour, and afterwards
+    when there was nothing to give."""
+    statement = select(Batch).where(*_shown(territory, family, now))
     return session.scalars(
         statement.order_by(Batch.planned_at.desc(), Batch.family, Batch.kind).limit(limit).offset(offset)
     ).all()
 
 
-def count_draws(session: Session, territory: str, family: str | None) -> int:
+def count_draws(session: Session, territory: str, family: str | None, now: datetime) -> int:
     """How many draws :func:`draws` would list in all."""
-    return session.scalars(select(func.count()).select_from(Batch).where(*_shown(territory, family))).one()
+    return session.scalars(select(func.count()).select_from(Batch).where(*_shown(territory, family, now))).one()
 
 
-def _shown(territory: str, family: str | None) -> list[ColumnElement[bool]]:
-    worth = (Batch.state != BatchState.VOIDED) | Batch.number.is_not(None)
-    return [Batch.territory == territory, worth] + ([Batch.family == family] if family is not None else [])
+def _shown(territory: str, family: str | None, now: datetime) -> list[ColumnElement[bool]]:
+    gave = (Batch.state != BatchState.VOIDED) | Batch.number.is_not(None)
+    worth = (Batch.kind == DrawKind.MAIN) | (Batch.state != BatchState.PLANNED) | (Batch.planned_at <= now)
+    return [Batch.territory == territory, gave, worth] + ([Batch.family == family] if family is not None else [])
 
 
 def lines(session: Session, batch_ids: Sequence[UUID]) -> Sequence[tuple[UUID, str, int, int]]:

@@ -145,10 +145,11 @@ def test_a_draw_that_does_not_move_is_seen(world: World, supervisor: Actor) -> N
     quiet(world)
     world.clock.advance(timedelta(days=4))
     assert "draws_late" in codes(world)
-    for batch_id in draw.due(world):
-        draw.advance(world, batch_id)
-    late = [shown for shown in indicators.draws(world, supervisor, TERRITORY)[0] if shown.late]
-    assert not [shown for shown in late if shown.state is BatchState.PLANNED]
+    batch_id = draw.due(world)[0]
+    assert indicators.draw(world, supervisor, TERRITORY, batch_id).summary.late
+    draw.advance(world, batch_id)
+    moved = indicators.draw(world, supervisor, TERRITORY, batch_id).summary
+    assert (moved.state, moved.late) == (BatchState.COMMITTED, False)
 
 
 def test_rows_without_position_for_long_mean_that_the_sequencer_stands_still(world: World) -> None:
