@@ -9,36 +9,16 @@ from dataclasses import replace
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
-from booking.gateways import config_files
 from booking.gateways.catalogues import LANGUAGES
 from booking.ports import World
 from booking.services import configuration, persons
 from booking.store.demande import Demande
 from booking.store.journal import JournalRow
 from booking.web.app import create_app
-from booking.web.public import departements, draft
+from booking.web.public import draft
 from tests.support import filings
-
-NEED: dict[str, dict[str, object]] = {
-    "famille": {"family": "emeraude"},
-    "besoin": {"motif": "titre-etudiant", "obstacle": "no_help"},
-    "lieux": {},
-    "moments": {"availability": ["mont-de-marsan/all"], "away_1_from": "2026-04-06", "away_1_to": "10/04/2026"},
-    "identite": {
-        "family_name": "Diallo",
-        "birth_month": "5",
-        "birth_year": "1990",
-        "birth_unknown": ["day"],
-        "birth_country": "GN",
-        "commune": "st paul les dax",
-        "foreigner_number": "123",
-        "no_contact_centre_ticket": "1",
-    },
-    "contact": {"email": "Aminata@Exemple.Example"},
-    "sans-contact": {"postal": "3 rue de l’Exemple\n40000 Mont-de-Marsan"},
-}
+from tests.support.stepper import NEED, Browser
 
 
 @pytest.fixture
@@ -49,41 +29,6 @@ def seeded(world: World) -> World:
 @pytest.fixture
 def client(seeded: World) -> FlaskClient:
     return create_app(seeded, config={"TESTING": True}).test_client()
-
-
-class Browser:
-    """One tab: the page shown, what its hidden fields hold, and what is typed on each screen."""
-
-    def __init__(self, client: FlaskClient, page: TestResponse | None = None) -> None:
-        self.client = client
-        self.page = page or client.get("/demande/")
-
-    def tab(self) -> Browser:
-        """The same page once more."""
-        return Browser(self.client, self.page)
-
-    @property
-    def screen(self) -> str:
-        return self.hidden("ecran")
-
-    def hidden(self, name: str) -> str:
-        found = re.search(rf'name="{name}" value="([^"]*)"', self.page.text)
-        assert found, self.page.text
-        return found.group(1)
-
-    def send(self, **typed: object) -> TestResponse:
-        names = ("csrf_token", "brouillon", "ecran")
-        self.page = self.client.post("/demande/", data={**{name: self.hidden(name) for name in names}, **typed})
-        return self.page
-
-    def fill(self, until: str = "resume", **changes: dict[str, object]) -> Browser:
-        """Answer screen after screen until ``until`` is shown."""
-        while self.screen != until:
-            before = self.screen
-            self.send(**(NEED | changes)[before])
-            assert self.page.status_code == 200, self.page.text
-            assert self.screen != before
-        return self
 
 
 def demandes(world: World) -> list[Demande]:
@@ -318,103 +263,6 @@ def test_a_limit_keeps_the_summary_and_says_how_long(seeded: World, client: Flas
 
 def test_too_long_a_form_is_refused(client: FlaskClient) -> None:
     assert Browser(client).client.post("/demande/", data={"family_name": "x" * 300_000}).status_code == 413
-
-
-# --- what is asked -------------------------------------------------------------------------------------------
-
-
-def errors_of(text: str) -> set[str]:
-    return set(re.findall(r'id="(\w+)-error"', text))
-
-
-@pytest.mark.parametrize(
-    ("screen", "typed", "wrong"),
-    [
-        ("famille", {}, {"family"}),
-        ("famille", {"family": "nulle-part"}, {"family"}),
-        ("besoin", {"motif": "permis-echange"}, {"motif"}),
-        ("moments", {}, {"availability"}),
-        ("moments", {"availability": ["dax/all"]}, {"availability"}),
-        ("moments", NEED["moments"] | {"away_1_to": "2026-04-01"}, {"away_1_from"}),
-        ("moments", NEED["moments"] | {"away_1_to": "2027-04-01"}, {"away_1_from"}),
-        ("moments", NEED["moments"] | {"away_1_from": "bientôt"}, {"away_1_from"}),
-        ("identite", NEED["identite"] | {"birth_unknown": []}, {"birth"}),
-        ("identite", NEED["identite"] | {"birth_month": "", "birth_unknown": ["month"]}, set()),
-        ("identite", NEED["identite"] | {"expiry_on_day": "31", "expiry_on_month": "2"}, {"expiry_on"}),
-        ("identite", NEED["identite"] | {"commune": "Atlantide"}, {"commune"}),
-        ("identite", NEED["identite"] | {"commune": "40090"}, {"commune_code"}),
-        ("identite", NEED["identite"] | {"commune": "40090", "commune_code": "40025"}, set()),
-        ("identite", NEED["identite"] | {"family_name": "", "given_names": "Suharto"}, set()),
-        ("contact", {}, {"email"}),
-        ("contact", {"email": "sans arobase"}, {"email"}),
-        ("contact", {"phone": "12"}, {"phone"}),
-        ("contact", {"phone": "+213 555 12 34 56"}, set()),
-    ],
-)
-def test_what_is_wrong_is_said_beside_its_field(
-    client: FlaskClient, screen: str, typed: dict[str, object], wrong: set[str]
-) -> None:
-    answer = Browser(client).fill(screen).send(**typed)
-    assert errors_of(answer.text) == wrong
-    assert answer.status_code == (422 if wrong else 200)
-
-
-def test_a_doubtful_number_warns_and_goes_on(client: FlaskClient) -> None:
-    tab = Browser(client).fill()
-    assert "a d’habitude 10 chiffres" in tab.page.text
-    assert "Je n’ai pas ce numéro" in tab.page.text
-
-
-def test_another_departement_is_named_with_its_prefecture(client: FlaskClient) -> None:
-    answer = Browser(client).fill("identite").send(**NEED["identite"] | {"commune": "64000"})
-    assert answer.status_code == 422
-    assert "Pyrénées-Atlantiques" in answer.text
-    assert ">Pau<" in answer.text
-
-
-def test_a_document_that_ends_soon_leads_to_the_counter(client: FlaskClient) -> None:
-    def at_the_end(on: tuple[str, str, str]) -> str:
-        typed = dict(zip(("expiry_on_day", "expiry_on_month", "expiry_on_year"), on, strict=True))
-        return Browser(client).fill(identite=NEED["identite"] | typed).page.text
-
-    assert "Votre document finit bientôt" in at_the_end(("23", "3", "2026"))
-    assert "Votre document finit bientôt" not in at_the_end(("24", "3", "2026"))
-
-
-def test_a_minor_comes_with_a_parent(client: FlaskClient) -> None:
-    page = Browser(client).fill(identite=NEED["identite"] | {"birth_year": "2012"}).page.text
-    assert "un parent vient avec elle" in page
-
-
-def test_every_departement_has_its_prefecture() -> None:
-    assert len(departements.PREFECTURES) == 101
-    assert all(name and town for name, town in departements.PREFECTURES.values())
-    codes = [departements.of_postal_code(typed) for typed in ("64 000", "20000", "20600", "97410", "99123", "Pau", "")]
-    assert codes == ["64", "2A", "2B", "974", None, None, None]
-
-
-def test_a_family_added_by_configuration_alone_can_be_asked(seeded: World, client: FlaskClient) -> None:
-    catalogue = config_files.read(filings.CONFIG / "demarches.toml")
-    family = next(table for table in catalogue["families"] if table["code"] == "pan-permis")
-    words = dict.fromkeys(LANGUAGES, "Armes")
-    catalogue["families"].append({**family, "code": "armes", "label": words})
-    catalogue["motifs"].append(
-        {"code": "armes-depot", "family": "armes", "label": words, "documents": [], "asks": [], "windows": []}
-    )
-    territory = config_files.read(filings.CONFIG / "territoires" / "40-landes.toml")
-    opening = next(table for table in territory["openings"] if table["guichet"] == "dax-pan-1")
-    territory["openings"].append({**opening, "family": "armes", "weekday": "monday"})
-    configuration.apply(seeded, "demarches", "*", catalogue, "essai", "essai")
-    configuration.apply(seeded, "territoire", "40-landes", territory, "essai", "essai")
-    tab = Browser(client)
-    assert "Armes" in tab.page.text
-    tab.send(family="armes")
-    tab.send(motif="armes-depot")
-    assert "Un seul lieu" in tab.page.text
-    tab.send()
-    tab.send(availability=["dax/0/am"])
-    assert tab.screen == "identite"
-    assert 'name="commune"' not in tab.page.text
 
 
 # --- what no address and no page may show --------------------------------------------------------------------
