@@ -31,6 +31,7 @@ from booking.store import demande as demandes
 from booking.store import draw as rows
 from booking.store import log as leaves
 from booking.store import slots as slot_rows
+from booking.store.base import one_snapshot
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchState
 from booking.store.slots import Slot
@@ -52,6 +53,7 @@ def freeze(world: World, batch_id: UUID) -> None:
             return
     log.sequence(world)
     with transaction(world) as tx:
+        one_snapshot(tx.session)
         batch = rows.by_id(tx.session, batch_id, lock=True)
         if batch is None or batch.state is not BatchState.PLANNED:
             return

@@ -29,7 +29,7 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session, sessionmaker
 
 from booking.domain.errors import Unavailable
@@ -165,6 +165,10 @@ def _sessions(engine: Engine) -> Sessions:
     return session
 
 
-def is_duplicate(error: IntegrityError, index: str) -> bool:
-    """True when ``error`` comes from the unique index called ``index`` (SQLite names columns, not the index)."""
-    return index in str(error.orig) or "UNIQUE" in str(error.orig)
+def one_snapshot(session: Session) -> None:
+    """All that this transaction reads is of one instant; to be said before its first statement.
+
+    On PostgreSQL whoever changed a row meanwhile makes the transaction fail (``Unavailable``): it is run again later.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
