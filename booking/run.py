@@ -15,17 +15,24 @@ import importlib
 import os
 import socket
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 from booking import bootstrap, logs
 from booking import settings as environment
-from booking.clock import SystemClock
+from booking.clock import SimulatedClock, SystemClock
+from booking.entropy import SeededEntropy
 from booking.gateways import config_files, keyring
 from booking.gateways.embedded import EmbeddedFailed, Valkey
-from booking.ports import JOBS
+from booking.gateways.mail import FileMailer
+from booking.gateways.sms import FileSmsSender
+from booking.ports import JOBS, MovableClock, World
 from booking.processes import CannotRun, Child, Parent
-from booking.services import configuration, demonstration_accounts
+from booking.services import configuration, demonstration, demonstration_accounts
+from booking.services.demonstration import Past
 from booking.settings import Settings
 from booking.store import base, migrate
 from booking.web import server
@@ -65,8 +72,34 @@ def prepare(settings: Settings) -> None:
     migrate.upgrade(engine)
     engine.dispose()
     world = bootstrap.world()
-    configuration.seed(world, config_files.seeds(settings.demarches_file, settings.territory_files))
+    seeds = config_files.seeds(settings.demarches_file, settings.territory_files)
+    if settings.demonstration_data and (past := demonstration.past(world)):
+        print("First start: some weeks of invented past are lived through, this takes half a minute…", flush=True)
+        _live(settings, world, past, seeds)
+    configuration.seed(world, seeds)
     demonstration_accounts.create(world)
+
+
+def _live(settings: Settings, world: World, past: Past, seeds: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    """The demonstration's past, under a clock of its own and a chance that repeats; then the real clock joins its end.
+
+    No message of the past leaves the machine, whatever mail server is configured.
+    """
+    clock = SimulatedClock(past.from_at)
+    then = replace(
+        world,
+        clock=clock,
+        entropy=SeededEntropy(f"demonstration {past.from_at:%H:%M:%S.%f}"),
+        mail=FileMailer(settings.var_dir / "outbox", settings.mail_from, clock),
+        sms=FileSmsSender(settings.var_dir / "outbox"),
+    )
+    demonstration.begin(then, past)
+    configuration.seed(then, seeds)
+    demonstration_accounts.create(then)
+    demonstration.live(then, past.until_at)
+    if isinstance(world.clock, MovableClock):
+        world.clock.advance(max(timedelta(), past.until_at - world.clock.now()))
+    demonstration.finish(world)
 
 
 def welcome(settings: Settings) -> str:

@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     beacon: Literal["local", "drand"] = "local"
     beacon_url: str = ""
     clock_start: datetime | None = None
+    demonstration_data: bool = True
     territory_files: FilesFromRoot = Field(default_factory=list)
     demarches_file: FromRoot = ROOT / "config" / "demarches.toml"
     antifraude_file: FromRoot = ROOT / "config" / "antifraude.toml"

@@ -24,7 +24,12 @@ def var_dir(tmp_path: Path) -> Path:
 
 
 def start(tmp_path: Path, var_dir: Path, port: int = 18300, **environment: str) -> Household:
-    given = {"BOOKING_VAR_DIR": str(var_dir), "BOOKING_PORT": str(port), **environment}
+    given = {
+        "BOOKING_VAR_DIR": str(var_dir),
+        "BOOKING_PORT": str(port),
+        "BOOKING_DEMONSTRATION_DATA": "false",
+        **environment,
+    }
     return Household(["-m", "booking", "run"], tmp_path, given)
 
 
