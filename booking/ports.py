@@ -167,11 +167,18 @@ class Renderer(Protocol):
     """Templates → words, in the language kept with the demande."""
 
     def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
-        """(subject, text) of ``mail/<name>`` or ``sms/<name>`` (no subject). ``…_at``, ``…_on`` are ISO text."""
+        """(subject, text) of ``mail/<name>``, ``post/<name>`` (a letter), ``sms/<name>`` (no subject).
+
+        ``…_at``, ``…_on`` are ISO text.
+        """
         ...
 
     def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
         """Tagged PDF/UA-1 of templates/pdf/<template>.typ; ``data`` is JSON-like and says its ``lang``."""
+        ...
+
+    def pages(self, papers: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
+        """Several papers (template, data) as one PDF to print, each on its own sheet; at least one."""
         ...
 
     def calendar(self, event: Mapping[str, Any]) -> bytes:

@@ -181,14 +181,15 @@ def filing_errors(typed: Mapping[str, str], on: date) -> dict[str, str]:
         errors.setdefault("birth_country", "birth_country_missing")
     if values.get("birth_country") and not _country_shape(values["birth_country"]):
         errors.setdefault("birth_country", "birth_country_unknown")
-    return errors | _contact_errors(values)
+    return errors | contact_errors(values)
 
 
 def _country_shape(code: str) -> bool:
     return re.fullmatch(r"[A-Z]{2}", canonical_country(code)) is not None
 
 
-def _contact_errors(values: Mapping[str, str]) -> dict[str, str]:
+def contact_errors(values: Mapping[str, str]) -> dict[str, str]:
+    """Field → code for an ``email`` or a ``phone`` that cannot be one."""
     errors = {}
     if values.get("email") and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", values["email"]):
         errors["email"] = "email_shape"

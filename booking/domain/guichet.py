@@ -14,7 +14,7 @@ from uuid import UUID
 
 from booking.domain.accounts import Actor, Role, signature_is_fresh
 from booking.domain.convocation import Consequence, IsHoliday
-from booking.domain.demande import Availability, DemandeState, Half, Proof
+from booking.domain.demande import Availability, DemandeState, Half
 from booking.domain.errors import Forbidden, InvalidInput
 
 LAPSES_SOON_DAYS = 7
@@ -72,10 +72,6 @@ class Arrival:
     def signal(self) -> str | None:
         """S17: the person is not the one named, or says they paid. The person is served; somebody reads later."""
         return "S17" if self.says_paid or self.mismatch is Mismatch.OTHER_PERSON else None
-
-    def proof(self, before: Proof) -> Proof:
-        """Level of proof after this arrival: a matching document gives L2, anything else leaves it."""
-        return Proof.DOCUMENT if self.identified else before
 
 
 # --- outcome ----------------------------------------------------------------------------------------

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from booking.gateways import catalogues, documents, words
 
 PDF = words.TEMPLATES / "pdf"
 _SENTENCE = re.compile(r'(?<![\w-])(?:t|both|fact|legal|section|head|paper\.with)\(\s*"([^"]+)"')
+_DATA = "json(bytes(sys.inputs.data))"
 _SPARE_LINES = re.compile(r"\n\s*\n\s*")
 
 
@@ -32,8 +34,14 @@ class TemplateRenderer:
         self._public_url = public_url
 
     def message(self, template: str, lang: str, params: Mapping[str, Any]) -> tuple[str, str]:
-        """(subject, text) of templates/<template>.txt; an SMS has no subject. A missing value raises."""
-        values = self._values(params)
+        """(subject, text) of templates/<template>.txt; an SMS has no subject. A missing value raises.
+
+        ``post/<name>`` is the mail of that name as a letter says it.
+        """
+        on_paper = template.startswith("post/")
+        values = self._values(params) | {"on_paper": on_paper}
+        if on_paper:
+            return _said(template.replace("post/", "mail/"), lang, values)
         subject, text = _said(template, lang, values)
         if template.startswith("mail/") and lang in catalogues.TRANSLATED:
             text += catalogues.FRENCH_BELOW + _said(template, catalogues.SOURCE, values)[1]
@@ -55,8 +63,34 @@ class TemplateRenderer:
 
         Each moment and day of ``data`` reaches the template in words, as ``said`` (in ``lang``) and ``french``.
         """
+        return typst.compile(
+            str(PDF / f"{template}.typ"),
+            root=str(PDF),
+            font_paths=_fonts(),
+            format="pdf",
+            pdf_standards="ua-1",
+            sys_inputs={"data": self._given(data)},
+        )
+
+    def pages(self, papers: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
+        """Several papers (template, data) as one file to print, each on a sheet of its own; at least one."""
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            for number, (_, data) in enumerate(papers):
+                # Each paper reads its own data: the sources stand beside it once for each paper.
+                (root / str(number)).mkdir()
+                (root / str(number) / "data.json").write_text(self._given(data), encoding="utf-8")
+                for source in PDF.glob("*.typ"):
+                    text = source.read_text(encoding="utf-8").replace(_DATA, 'json("data.json")')
+                    (root / str(number) / source.name).write_text(text, encoding="utf-8")
+            sheets = [f'#include "{number}/{template}.typ"' for number, (template, _) in enumerate(papers)]
+            (root / "main.typ").write_text("\n#pagebreak(weak: true)\n".join(sheets), encoding="utf-8")
+            return typst.compile(
+                str(root / "main.typ"), root=folder, font_paths=_fonts(), format="pdf", pdf_standards="ua-1"
+            )
+
+    def _given(self, data: Mapping[str, Any]) -> str:
         lang = data["lang"] if data["lang"] in catalogues.LANGUAGES else catalogues.SOURCE
-        source = PDF / f"{template}.typ"
         given = {
             **data,
             "lang": lang,
@@ -69,14 +103,7 @@ class TemplateRenderer:
         }
         if "qr" in given:
             given["qr"] = documents.qr_svg(given["qr"])
-        return typst.compile(
-            str(source),
-            root=str(PDF),
-            font_paths=_fonts(),
-            format="pdf",
-            pdf_standards="ua-1",
-            sys_inputs={"data": json.dumps(given, ensure_ascii=False)},
-        )
+        return json.dumps(given, ensure_ascii=False)
 
     def calendar(self, event: Mapping[str, Any]) -> bytes:
         """See :func:`booking.gateways.documents.calendar`."""

@@ -240,16 +240,26 @@ def document_seen(
         demande = _for_staff(tx, demande_id, actor)
         if demande.admitted_at is None or demande.state not in LIVE_STATES:
             raise Conflict("not_admitted")
-        _note_document(tx, demande, document)
-        secrets = persons.renew_secrets(tx.world, demande)
-        demande.last_sign_at = tx.now
+        secrets = see_document(tx, demande, actor, document) or persons.renew_secrets(tx.world, demande)
         if contact is not None:
             persons.seal_contact(tx.world, demande, contact)
             _cancel_penalties(tx, persons.main_of(tx.session, demande, lock=True), actor)
-        _take_over(tx, demande, actor)
         return secrets
 
     return attempt(world, act)
+
+
+def see_document(tx: Transaction, demande: Demande, actor: Actor | str, document: str) -> Secrets | None:
+    """A document agrees, inside the caller's transaction: the strongest proof takes over.
+
+    The first time link and code change, because others may hold the old ones: the new ones are returned, to be handed
+    over on paper. None when the identity was proven before: what the person holds still works.
+    """
+    _note_document(tx, demande, document)
+    secrets = persons.renew_secrets(tx.world, demande) if demande.proof < Proof.DOCUMENT else None
+    demande.last_sign_at = tx.now
+    _take_over(tx, demande, actor)
+    return secrets
 
 
 def correct_identity(
@@ -271,8 +281,7 @@ def correct_identity(
         tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
         if answer.allowed:
             _correct(tx, demande, new, admitted)
-            _note_document(tx, demande, document)
-            _take_over(tx, demande, actor)
+            see_document(tx, demande, actor, document)
         return answer
 
     answer = attempt(world, act)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from booking.domain.territory import SiteKind, Territory
 from booking.ports import World
 from booking.services import configuration, log, notices, persons, waitlist
 from booking.services.configuration import Rules
+from booking.services.outbox import Errand
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store import slots
@@ -25,6 +28,7 @@ from booking.store.slots import Slot
 
 PDF, CALENDAR = "application/pdf", "text/calendar; charset=utf-8"
 QR = "qr"
+_ABOUT_A_SLOT = frozenset({"offer", "confirmed", "reminder"})
 _HELD = frozenset({ConvocationState.CONFIRMED, ConvocationState.SERVED, ConvocationState.ABSENT})
 
 
@@ -75,18 +79,34 @@ def letter(world: World, convocation_id: UUID) -> Document:
         postal = persons.contact_of(world, demande).postal
         if held.state not in _HELD | {ConvocationState.OFFERED} or not postal:
             raise NotFound("letter")
-        territory = in_force.territory(slot.territory)
-        identity = persons.identity_of(world, demande)
-        data = _paper(world, demande, territory) | _card(world, held, slot, demande, in_force)
-        data |= {
-            "demande": demande.reference,
-            "recipient": [f"{identity.given_names} {identity.family_name}".strip(), *postal.splitlines()],
-            "sender_address": _lines(slot, territory),
-            "written_on": world.clock.now().astimezone(territory.zone).date().isoformat(),
-        }
-        if held.state is ConvocationState.OFFERED and held.expires_at:
-            data["expires_at"] = held.expires_at.isoformat()
+        data = _letter(world, held, slot, demande, in_force, postal)
     return Document(f"lettre-{held.reference}.pdf", PDF, world.render.pdf("letter", data))
+
+
+def mailing(world: World, errands: Sequence[Errand]) -> Document:
+    """Letters for window envelopes, one file to print: an offer, a convocation with its code, a receipt, or the words.
+
+    ``errands``: letters to print, as :func:`booking.services.outbox.errands` gives them, at least one.
+    """
+    with world.reading() as session:
+        in_force = configuration.current(session, world.clock.now())
+        papers = [paper for errand in errands for paper in _of_errand(world, session, in_force, errand)]
+    return Document("courriers.pdf", PDF, world.render.pages(papers))
+
+
+def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) -> list[tuple[str, dict[str, Any]]]:
+    demande = _demande(session, errand.demande_id)
+    held = convocations.live_of(session, persons.main_of(session, demande).id)
+    slot = slots.by_id(session, held.slot_id) if held else None
+    if held is not None and slot is not None and errand.template in _ABOUT_A_SLOT:
+        return [("letter", _letter(world, held, slot, demande, in_force, errand.to))]
+    pages = [("notice", _notice(world, demande, in_force, errand))]
+    if errand.template == "filed":
+        territory = in_force.territory(demande.territory)
+        data = _paper(world, demande, territory) | _what(demande, in_force)
+        data |= _outlook(world, session, demande, territory) | _proof(world, session, demande)
+        pages.append(("receipt", data))
+    return pages
 
 
 def calendar(world: World, convocation_id: UUID) -> Document:
@@ -137,6 +157,40 @@ def _paper(world: World, demande: Demande, territory: Territory) -> dict[str, An
         "zone": territory.zone.key,
         "issuer": issuer,
         "demonstration": world.demonstration,
+    }
+
+
+def _envelope(world: World, demande: Demande, territory: Territory, postal: str) -> dict[str, Any]:
+    identity = persons.identity_of(world, demande)
+    return {
+        "recipient": [f"{identity.given_names} {identity.family_name}".strip(), *postal.splitlines()],
+        "written_on": world.clock.now().astimezone(territory.zone).date().isoformat(),
+    }
+
+
+def _letter(
+    world: World, held: Convocation, slot: Slot, demande: Demande, in_force: Rules, postal: str
+) -> dict[str, Any]:
+    territory = in_force.territory(slot.territory)
+    data = _paper(world, demande, territory) | _card(world, held, slot, demande, in_force)
+    data |= _envelope(world, demande, territory, postal)
+    data |= {"demande": demande.reference, "sender_address": _lines(slot.site, slot.on_date, territory)}
+    if held.state is ConvocationState.OFFERED and held.expires_at:
+        data["expires_at"] = held.expires_at.isoformat()
+    return data
+
+
+def _notice(world: World, demande: Demande, in_force: Rules, errand: Errand) -> dict[str, Any]:
+    territory = in_force.territory(demande.territory)
+    data = _paper(world, demande, territory) | _envelope(world, demande, territory, errand.to)
+    main = next((code for code, site in territory.sites.items() if site.kind is SiteKind.PREFECTURE), None)
+    on = world.clock.now().astimezone(territory.zone).date()
+    # The words are those of the mail; the French ones stand beside them.
+    languages = dict.fromkeys((demande.lang, "fr"))
+    texts = [world.render.message(f"post/{errand.template}", lang, errand.params) for lang in languages]
+    return data | {
+        "sender_address": _lines(main, on, territory) if main else [],
+        "texts": [{"subject": subject, "body": text.split("\n\n")} for subject, text in texts],
     }
 
 
@@ -194,8 +248,8 @@ def _card(world: World, held: Convocation, slot: Slot, demande: Demande, in_forc
     }
 
 
-def _lines(slot: Slot, territory: Territory) -> list[str]:
-    address = territory.sites[slot.site].address_on(slot.on_date)
+def _lines(site: str, on: date, territory: Territory) -> list[str]:
+    address = territory.sites[site].address_on(on)
     return [*address.lines, f"{address.postal_code} {address.town}"] if address else []
 
 

@@ -16,12 +16,14 @@ from booking.domain import convocation as convocation_rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.checks import normalise_reference
 from booking.domain.convocation import ConvocationState
-from booking.domain.demande import Channel, DemandeState, Proof
+from booking.domain.demande import Channel, Contact, DemandeState, Proof
 from booking.domain.errors import Conflict, NotFound
+from booking.domain.identity import Identity
 from booking.ports import World
 from booking.services import configuration, convocation, persons
 from booking.services.configuration import Rules
 from booking.services.guichet import journal_read, spoken_name
+from booking.services.persons import Secrets
 from booking.services.transaction import transaction
 from booking.store import convocation as convocations
 from booking.store import demande as rows
@@ -54,15 +56,22 @@ class File:
     proof: Proof
     family: str
     motif: str
-    name: str
-    birth: str
-    reachable: bool
+    identity: Identity
+    contact: Contact
     welcome: str
     filed_at: datetime
     structure: str | None
     demotion: str | None
     demoted_at: datetime | None
     held: Held | None
+
+    @property
+    def name(self) -> str:
+        return spoken_name(self.identity)
+
+    @property
+    def birth(self) -> str:
+        return self.identity.birth.text
 
 
 def for_agent(world: World, actor: Actor, territory: str, typed: str) -> File:
@@ -119,9 +128,8 @@ def _file(world: World, session: Session, in_force: Rules, demande: Demande) -> 
         proof=demande.proof,
         family=family.label.fr if family else demande.family,
         motif=motif.label.fr if motif else demande.motif,
-        name=spoken_name(identity),
-        birth=identity.birth.text,
-        reachable=persons.contact_of(world, demande).reachable,
+        identity=identity,
+        contact=persons.contact_of(world, demande),
         welcome=persons.details_of(world, demande).welcome,
         filed_at=demande.filed_at,
         structure=demande.structure,
@@ -140,8 +148,23 @@ def _held(session: Session, in_force: Rules, demande: Demande) -> Held | None:
     return Held(held.id, held.reference, held.state, slot.start_at, site, held.expires_at)
 
 
-def answer_offer(world: World, actor: Actor, file: File, *, yes: bool, by: str) -> None:
-    """What the person says of their offer, by the voice of staff. ``by``: counter, phone or referent.
+def secrets(world: World, actor: Actor, file: File) -> Secrets:
+    """The link and code in force, to be printed again for the person in front of staff; journalled.
+
+    ``file`` was opened by :func:`for_agent` or :func:`for_referent`. Raises NotFound('secrets') when none is: a stronger
+    proof took over, and only who gave it is heard.
+    """
+    with world.reading() as session:
+        demande = rows.by_id(session, file.id)
+        found = persons.secrets_of(world, demande) if demande and demande.revoked_at is None else None
+    if found is None:
+        raise NotFound("secrets")
+    journal_read(world, actor, file.territory, "code_shown", f"demande:{file.id}")
+    return found
+
+
+def answer_offer(world: World, actor: Actor, file: File, *, yes: bool, by: Channel) -> None:
+    """What the person says of their offer, by the voice of staff. ``by``: how they said it (R-60).
 
     ``file`` was opened by :func:`for_agent` or :func:`for_referent`, which is the right to act on it.
     Raises Conflict('offer_over'), NotFound('offer').

@@ -26,7 +26,7 @@ from booking.domain.log import EntryType
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
-from booking.services import configuration, convocation, documents, log, persons
+from booking.services import checks, configuration, convocation, documents, log, persons
 from booking.services.configuration import Rules
 from booking.services.notices import place_and_hour, tell
 from booking.services.transaction import Transaction, transaction
@@ -238,11 +238,12 @@ def _open(tx: Transaction, actor: Actor, hall: Hall, reference: str) -> _Opened:
     return _Opened(tx, held, slot, demande, territory)
 
 
-def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arrival) -> None:
+def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arrival) -> bool:
     """The person is there: what was shown, whether it matches. Said again, the newer word counts.
 
-    A matching document gives proof L2. Somebody else, or somebody who says they paid, is a signal for a person to read;
-    the one at the counter is served. Raises NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    A matching document gives proof L2 and takes over; True when link and code changed by it, to be handed over on
+    paper. Somebody else, or somebody who says they paid, is a signal for a person to read; the one at the counter is
+    served. Raises NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
     """
     with transaction(world) as tx:
         opened = _open(tx, actor, hall, reference)
@@ -252,8 +253,10 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
         held.arrived_at = held.arrived_at or tx.now
         held.document_seen = arrival.document
         held.document_matches = arrival.identified if arrival.document else None
-        demande.proof = arrival.proof(demande.proof)
         demande.last_sign_at = tx.now
+        changed = None
+        if arrival.document and arrival.identified:
+            changed = checks.see_document(tx, demande, actor, arrival.document)
         tx.note(
             actor,
             "arrived",
@@ -265,6 +268,7 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
         if arrival.signal:
             kind = "says_paid" if arrival.says_paid else "other_person"
             tx.note(actor, "signal", f"demande:{demande.id}", hall.territory, signal=arrival.signal, kind=kind)
+        return changed is not None
 
 
 def conclude(
@@ -308,7 +312,7 @@ def _send_back(opened: _Opened, consequence: convocation_rules.Consequence) -> N
     convocation.move(opened.slot, SlotState.LOST)
     persons.move(tx, demande, DemandeState.ABSENT)
     if consequence.priority_zero:
-        demande.priority = 0
+        opened.held.priority_before, demande.priority = demande.priority, 0
     if not consequence.keeps_cohort:
         convocation.demote(tx, demande, DemotionCode.ABSENT)
         last_at = tx.now + timedelta(days=rules.CONTEST_DAYS)
@@ -353,8 +357,8 @@ def _give_back(opened: _Opened, wrong: str | None) -> None:
     if wrong == Outcome.SERVED:
         demande.ended_at = None
         log.append(tx, demande, EntryType.RESTORED, persons.identity_of(tx.world, demande))
-    if wrong == Outcome.IT_FAILURE:
-        demande.priority = 1
+    if opened.held.priority_before is not None:
+        demande.priority, opened.held.priority_before = opened.held.priority_before, None
     if demande.demotion == DemotionCode.ABSENT and demande.demoted_at == opened.held.ended_at:
         demande.cohort = demande.cohort_before
         demande.cohort_before = demande.demoted_at = demande.demotion = None

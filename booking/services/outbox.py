@@ -31,6 +31,8 @@ CLAIM = timedelta(minutes=15)
 """Longer than a batch can last, so that two workers never hold one message: 20 messages, 30 s of timeouts each."""
 REST = timedelta(minutes=2)
 MAX_ATTEMPTS = 12
+CALL_TRIES = 3
+CALL_AGAIN = timedelta(hours=3)
 _FIRST_DELAY = timedelta(minutes=1)
 _LONGEST_DELAY = timedelta(hours=1)
 _WORTHLESS_LATER = frozenset({"contact_code"})
@@ -144,7 +146,10 @@ def _hand_to_staff(tx: Transaction, row: OutboxMessage) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A letter to print (``channel`` post) or somebody to telephone (call); ``to``: the address, or what failed."""
+    """A letter to print (``channel`` post) or somebody to telephone (call); ``to``: the address, or what failed.
+
+    ``tries``: calls that nobody answered; ``due_at``: when it may be done, the next call after one of these.
+    """
 
     id: UUID
     channel: str
@@ -152,8 +157,11 @@ class Errand:
     demande_id: UUID
     template: str
     to: str
+    lang: str
     params: Mapping[str, Any]
     created_at: datetime
+    tries: int
+    due_at: datetime
 
 
 def errands(world: World, actor: Actor, territory: str) -> Sequence[Errand]:
@@ -166,20 +174,54 @@ def errands(world: World, actor: Actor, territory: str) -> Sequence[Errand]:
 def _errand(world: World, row: OutboxMessage, demande: Demande) -> Errand:
     opened = json.loads(world.keys.open("outbox", "sealed", row.id, row.sealed))
     said = {name: value for name, value in opened["params"].items() if name not in _SECRETS}
-    return Errand(row.id, row.channel, demande.reference, demande.id, row.template, opened["to"], said, row.created_at)
+    return Errand(
+        id=row.id,
+        channel=row.channel,
+        reference=demande.reference,
+        demande_id=demande.id,
+        template=row.template,
+        to=opened["to"],
+        lang=row.lang,
+        params=said,
+        created_at=row.created_at,
+        tries=row.attempts,
+        due_at=row.not_before_at,
+    )
 
 
 def errand_done(world: World, actor: Actor, errand_id: UUID) -> None:
     """The letter was posted, the person was called. Twice is once. Raises NotFound, Forbidden."""
     with transaction(world) as tx:
-        row = tx.session.get(OutboxMessage, errand_id, with_for_update=True)
-        demande = demandes.by_id(tx.session, row.demande_id) if row and row.demande_id else None
-        if row is None or demande is None or row.channel not in (notices.POST, notices.CALL):
-            raise NotFound("errand")
-        actor.require(Role.AGENT, demande.territory)
-        if row.sent_at is None:
+        row, demande = _errand_of(tx, actor, errand_id)
+        if row.sent_at is None and row.failed_at is None:
             row.sent_at = tx.now
             tx.note(actor, f"{row.channel}_done", f"demande:{demande.id}", demande.territory, template=row.template)
+
+
+def errand_unanswered(world: World, actor: Actor, errand_id: UUID) -> None:
+    """Nobody answered the telephone: once more ``CALL_AGAIN`` later, and after ``CALL_TRIES`` no more (R-61).
+
+    Said twice of one call it counts once. Raises NotFound, Forbidden.
+    """
+    with transaction(world) as tx:
+        row, demande = _errand_of(tx, actor, errand_id)
+        if row.sent_at is not None or row.failed_at is not None or row.not_before_at > tx.now:
+            return
+        row.attempts += 1
+        if row.attempts >= CALL_TRIES:
+            row.failed_at, row.failure = tx.now, "no_answer"
+        row.not_before_at = tx.now + CALL_AGAIN
+        subject = f"demande:{demande.id}"
+        tx.note(actor, "call_unanswered", subject, demande.territory, template=row.template, tries=row.attempts)
+
+
+def _errand_of(tx: Transaction, actor: Actor, errand_id: UUID) -> tuple[OutboxMessage, Demande]:
+    row = tx.session.get(OutboxMessage, errand_id, with_for_update=True)
+    demande = demandes.by_id(tx.session, row.demande_id) if row and row.demande_id else None
+    if row is None or demande is None or row.channel not in (notices.POST, notices.CALL):
+        raise NotFound("errand")
+    actor.require(Role.AGENT, demande.territory)
+    return row, demande
 
 
 def _row(tx: Transaction, message_id: UUID) -> OutboxMessage:

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from booking.domain import slots as slot_rules
 from booking.domain.accounts import Actor, Role
-from booking.domain.demande import Contact, DemandeState
+from booking.domain.demande import Channel, Contact, DemandeState
 from booking.domain.demarche import Lead
 from booking.domain.errors import Conflict, NotFound
+from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation, persons
@@ -27,6 +28,10 @@ from booking.store.demande import Demande
 from booking.store.slots import Slot
 from booking.store.waitlist import StandbyCall
 
+OVER = "over"
+"""End of a call whose slot was taken, or whose person does not wait any more."""
+LEFT_AFTER = timedelta(minutes=30)
+"""A call is over in minutes: whoever named somebody and went home must not keep the place from everybody."""
 LONGEST = timedelta(days=30)
 """No family's nightly limit is longer (720 hours, booking.domain.demarche)."""
 
@@ -46,10 +51,12 @@ class Call:
     """Whom to telephone, for what hour and place."""
 
     call_id: UUID
+    reference: str
     name: str
     contact: Contact
     lang: str
     site: str
+    zone: str
     start_at: datetime
     rank: int
 
@@ -62,8 +69,37 @@ def next_call(world: World, territory_code: str, actor: Actor) -> Call | None:
     actor.require(Role.AGENT, territory_code)
     with transaction(world) as tx:
         territory = configuration.current(tx.session, tx.now).territory(territory_code)
-        call = rows.open_call(tx.session, actor.account_id, territory_code) or _name(tx, territory, actor)
+        for left in rows.left_calls(tx.session, territory_code, tx.now - LEFT_AFTER):
+            _end(tx, left, rows.LEFT, actor)
+        call = rows.open_call(tx.session, actor.account_id, territory_code)
+        if call is not None and not _stands(tx, call):
+            _end(tx, call, OVER, actor)
+            call = None
+        call = call or _name(tx, territory, actor)
         return _shown(tx, call, territory) if call else None
+
+
+def under_way(world: World, territory_code: str, actor: Actor) -> Call | None:
+    """The call that ``actor`` has not finished, if any: nothing is named by looking. Raises Forbidden."""
+    actor.require(Role.AGENT, territory_code)
+    with transaction(world) as tx:  # the reading is journalled
+        territory = configuration.current(tx.session, tx.now).territory(territory_code)
+        call = rows.open_call(tx.session, actor.account_id, territory_code)
+        return _shown(tx, call, territory) if call else None
+
+
+def _end(tx: Transaction, call: StandbyCall, answer: str, actor: Actor) -> None:
+    demande, slot = _parts(tx, call)
+    call.ended_at, call.answer = tx.now, answer
+    tx.note(actor, "standby_answered", f"demande:{demande.id}", slot.territory, answer=answer, rank=call.rank)
+    tx.session.flush()  # the indexes on open calls see it before another one is named
+
+
+def _stands(tx: Transaction, call: StandbyCall) -> bool:
+    """Is there still something to offer, and somebody to whom?"""
+    demande, slot = _parts(tx, call)
+    free = slot.state in (SlotState.OPEN, SlotState.URGENT) and slot.start_at > tx.now
+    return free and demande.state is DemandeState.WAITING
 
 
 def _name(tx: Transaction, territory: Territory, actor: Actor) -> StandbyCall | None:
@@ -115,10 +151,12 @@ def _shown(tx: Transaction, call: StandbyCall, territory: Territory) -> Call:
     tx.note(f"account:{call.caller_id}", "read_contact", f"demande:{demande.id}", territory.code)
     return Call(
         call_id=call.id,
+        reference=demande.reference,
         name=f"{identity.given_names} {identity.family_name}".strip(),
         contact=persons.contact_of(tx.world, demande),
         lang=demande.lang,
         site=territory.sites[slot.site].name,
+        zone=territory.zone.key,
         start_at=slot.start_at,
         rank=call.rank,
     )
@@ -127,24 +165,32 @@ def _shown(tx: Transaction, call: StandbyCall, territory: Territory) -> Call:
 def answer(world: World, call_id: UUID, said: Answer, actor: Actor) -> None:
     """What the call gave. ``accepted`` is an appointment at once. The same answer twice does one thing.
 
-    Raises NotFound, Conflict('standby_over') when the slot or the person is gone meanwhile.
+    Raises NotFound, Conflict('standby_over') when the slot or the person is gone meanwhile: the call is over then.
     """
     with transaction(world) as tx:
-        call = rows.by_id(tx.session, call_id, lock=True)
-        if call is None or call.caller_id != actor.account_id:
-            raise NotFound("standby_call")
-        if call.answer == said:
-            return
-        if call.ended_at is not None:
-            raise Conflict("standby_over")
-        demande, slot = _parts(tx, call)
-        call.ended_at, call.answer = tx.now, said
-        tx.note(actor, "standby_answered", f"demande:{demande.id}", slot.territory, answer=str(said), rank=call.rank)
-        if said is Answer.ACCEPTED:
-            territory = configuration.current(tx.session, tx.now).territory(slot.territory)
-            if slot.start_at <= tx.now or demande.state is not DemandeState.WAITING:
-                raise Conflict("standby_over")
-            convocation.appoint(tx, demande, slot, territory, by="phone")
+        kept = _note_answer(tx, call_id, said, actor)
+    if not kept:
+        raise Conflict("standby_over")
+
+
+def _note_answer(tx: Transaction, call_id: UUID, said: Answer, actor: Actor) -> bool:
+    """False: too late, there is nothing any more to say yes to."""
+    call = rows.by_id(tx.session, call_id, lock=True)
+    if call is None or call.caller_id != actor.account_id:
+        raise NotFound("standby_call")
+    if call.ended_at is not None:
+        return call.answer == said
+    if said is not Answer.ACCEPTED:
+        _end(tx, call, said, actor)
+        return True
+    if not _stands(tx, call):
+        _end(tx, call, OVER, actor)
+        return False
+    _end(tx, call, said, actor)
+    demande, slot = _parts(tx, call)
+    territory = configuration.current(tx.session, tx.now).territory(slot.territory)
+    convocation.appoint(tx, demande, slot, territory, by=Channel.PHONE)
+    return True
 
 
 def _parts(tx: Transaction, call: StandbyCall) -> tuple[Demande, Slot]:

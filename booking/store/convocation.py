@@ -50,6 +50,8 @@ class Convocation(Base):
     called_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(32))
     outcome_reason: Mapped[str | None] = mapped_column(String(48))
+    priority_before: Mapped[int | None]
+    """The priority that an IT failure replaced: given back when that outcome is undone."""
     ended_at: Mapped[datetime | None]
 
 

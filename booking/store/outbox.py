@@ -87,6 +87,7 @@ def for_staff(session: Session, territory: str) -> Sequence[tuple[OutboxMessage,
         .where(
             OutboxMessage.channel.in_(("post", "call")),
             OutboxMessage.sent_at.is_(None),
+            OutboxMessage.failed_at.is_(None),
             Demande.territory == territory,
         )
         .order_by(OutboxMessage.created_at, OutboxMessage.id)

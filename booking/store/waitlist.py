@@ -15,6 +15,9 @@ from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchLine, BatchState
 from booking.store.slots import Slot
 
+LEFT = "left"
+"""End of a call whose staff member went away before saying what it gave."""
+
 
 class StandbyCall(Base):
     """One call. Open until ``ended_at``; a slot and a person have one open call at most."""
@@ -50,6 +53,16 @@ def open_call(session: Session, caller_id: UUID, territory: str) -> StandbyCall 
     )
 
 
+def left_calls(session: Session, territory: str, before_at: datetime) -> Sequence[StandbyCall]:
+    """Calls that were named before an instant and never finished."""
+    return session.scalars(
+        select(StandbyCall)
+        .join(Slot, Slot.id == StandbyCall.slot_id)
+        .where(StandbyCall.named_at < before_at, StandbyCall.ended_at.is_(None), Slot.territory == territory)
+        .with_for_update(of=StandbyCall)
+    ).all()
+
+
 def free_slots(session: Session, territory: str, from_at: datetime, until_at: datetime) -> Sequence[Slot]:
     """Open slots of the coming hours that nobody is being called for, the earliest first."""
     called = select(StandbyCall.slot_id).where(StandbyCall.ended_at.is_(None))
@@ -83,12 +96,9 @@ def last_order(session: Session, territory: str, family: str) -> tuple[UUID, Seq
 
 
 def called_for(session: Session, slot_id: UUID) -> set[UUID]:
-    """Everybody who was called for a slot already, or is being called for another."""
-    return set(
-        session.scalars(
-            select(StandbyCall.demande_id).where((StandbyCall.slot_id == slot_id) | StandbyCall.ended_at.is_(None))
-        )
-    )
+    """Everybody who was called for a slot already, or is being called for another. A call left alone reached nobody."""
+    answered = (StandbyCall.slot_id == slot_id) & (StandbyCall.answer != LEFT)
+    return set(session.scalars(select(StandbyCall.demande_id).where(answered | StandbyCall.ended_at.is_(None))))
 
 
 def people(session: Session, ids: Sequence[UUID]) -> dict[UUID, Demande]:

@@ -107,7 +107,7 @@ def read(rules: Rules, territory: Territory, typed: Typed, on: date, structure: 
     """The filing that was typed. ``on``: today's local date. Raises InvalidInput with every field that is wrong."""
     motif = rules.catalogue.motifs.get(typed.motif)
     errors = checks.filing_errors(typed.values, on)
-    commune, phone = _commune(territory, typed.commune), _phone(typed.phone)
+    commune, phone = _commune(territory, typed.commune), phone_of(typed.phone)
     if motif is None:
         errors["motif"] = "required"
     if typed.commune and commune is None:
@@ -164,7 +164,7 @@ def _availability(territory: Territory, motif: Motif, typed: Typed) -> Availabil
     return Availability(frozenset(patterns), short_notice="short_notice" in typed.ticked)
 
 
-def _phone(typed: str) -> str | None:
+def phone_of(typed: str) -> str | None:
     """E.164 of a number as people say it in France; None when it is none."""
     try:
         return phonenumbers.format_number(phonenumbers.parse(typed, "FR"), phonenumbers.PhoneNumberFormat.E164)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from booking.domain import guichet
 from booking.domain.accounts import ANYWHERE, Actor, Right, Role
-from booking.domain.demande import Availability, DemandeState, Half, Proof
+from booking.domain.demande import Availability, DemandeState, Half
 from booking.domain.errors import Forbidden, InvalidInput
 from booking.domain.guichet import Arrival, Declared, DocumentKind, Mismatch, Outcome, Urgency, UrgentMotive
 from booking.domain.slots import urgent_quotas
@@ -28,9 +28,9 @@ def days(number: int) -> date:
 def test_a_matching_document_proves_the_identity() -> None:
     """R-44"""
     seen = Arrival(DocumentKind.RECEPISSE)
-    assert (seen.identified, seen.signal, seen.proof(Proof.DECLARED)) == (True, None, Proof.DOCUMENT)
+    assert (seen.identified, seen.signal) == (True, None)
     without = Arrival(None)
-    assert (without.identified, without.signal, without.proof(Proof.CONTACT)) == (False, None, Proof.CONTACT)
+    assert (without.identified, without.signal) == (False, None)
     with pytest.raises(InvalidInput):
         Arrival(None, Mismatch.NAME)
 
@@ -38,7 +38,7 @@ def test_a_matching_document_proves_the_identity() -> None:
 def test_a_wrong_person_and_a_paid_place_are_signalled() -> None:
     """R-44"""
     other = Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON)
-    assert (other.identified, other.signal, other.proof(Proof.CONTACT)) == (False, "S17", Proof.CONTACT)
+    assert (other.identified, other.signal) == (False, "S17")
     assert Arrival(DocumentKind.PASSPORT, Mismatch.NAME).signal is None
     paid = Arrival(DocumentKind.PASSPORT, says_paid=True)
     assert (paid.identified, paid.signal) == (True, "S17")

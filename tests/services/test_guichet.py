@@ -13,7 +13,7 @@ from booking.domain.demande import DemandeState, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
 from booking.ports import World
-from booking.services import files, guichet
+from booking.services import files, guichet, status
 from booking.store import demande as demandes
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
@@ -129,6 +129,40 @@ def test_a_matching_document_proves_who_it_is(hall: World, awa: Actor) -> None:
     assert demande.proof is Proof.DOCUMENT
 
 
+def test_a_matching_document_takes_over_and_gives_a_new_code_once(hall: World, awa: Actor) -> None:
+    """R-59: the old link opens nothing any more; a second look at the same document changes nothing."""
+    receipt = register(hall, awa)
+    reference = appoint(hall, receipt, slot(hall, day(hall), time(10)))
+    assert guichet.arrive(hall, awa, MDM, reference, MATCHING) is True
+    with pytest.raises(NotFound):
+        status.status_by_link(hall, receipt.link)
+    file = files.for_agent(hall, awa, MDM.territory, receipt.reference)
+    secrets = files.secrets(hall, awa, file)
+    assert status.status_by_link(hall, secrets.link).reference == receipt.reference
+    assert guichet.arrive(hall, awa, MDM, reference, MATCHING) is False
+    assert files.secrets(hall, awa, file) == secrets
+    assert held(hall, reference)[2].cohort == 3
+
+
+def test_who_arrives_with_a_document_is_heard_and_other_entries_no_more(hall: World, awa: Actor) -> None:
+    """R-59"""
+    receipt, weaker = register(hall, awa), register(hall, awa)
+    reference = appoint(hall, receipt, slot(hall, day(hall), time(10)))
+    guichet.arrive(hall, awa, MDM, reference, MATCHING)
+    with pytest.raises(NotFound):
+        status.status_by_link(hall, weaker.link)
+    with pytest.raises(NotFound, match="secrets"):
+        files.secrets(hall, awa, files.for_agent(hall, awa, MDM.territory, weaker.reference))
+
+
+def test_a_document_that_differs_changes_no_code(hall: World, awa: Actor) -> None:
+    receipt = register(hall, awa)
+    reference = appoint(hall, receipt, slot(hall, day(hall), time(10)))
+    assert guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.NAME)) is False
+    assert guichet.arrive(hall, awa, MDM, reference, Arrival(None)) is False
+    assert status.status_by_link(hall, receipt.link).reference == receipt.reference
+
+
 def test_a_document_of_somebody_else_is_a_signal_and_proves_nothing(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
     guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON))
@@ -213,6 +247,22 @@ def test_a_wrong_outcome_is_undone_with_all_that_it_cost(
     assert (convocation.outcome, convocation.outcome_reason, convocation.ended_at) == (None, None, None)
     guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     assert held(hall, reference)[2].state is DemandeState.SERVED
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_undoing_a_breakdown_gives_back_the_priority_of_before(hall: World, awa: Actor, before: int) -> None:
+    reference = expected(hall, awa)
+    with hall.sessions() as session:
+        demande = session.get(Demande, held(hall, reference)[2].id)
+        assert demande is not None
+        demande.priority = before
+    guichet.conclude(hall, awa, MDM, reference, Outcome.IT_FAILURE)
+    assert held(hall, reference)[2].priority == 0
+    guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_OUTCOME)
+    assert held(hall, reference)[2].priority == before
+    guichet.conclude(hall, awa, MDM, reference, Outcome.OTHER)
+    guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_OUTCOME)
+    assert held(hall, reference)[2].priority == before
 
 
 def test_undoing_a_reception_puts_the_leaf_back_into_the_log(hall: World, awa: Actor) -> None:

@@ -13,7 +13,7 @@ from booking.domain.errors import Conflict, Forbidden, NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 from booking.ports import World
-from booking.services import convocation, draw, slots, standby
+from booking.services import convocation, demande, draw, slots, standby
 from booking.services.standby import Answer
 from booking.store.draw import BatchLine
 from booking.store.slots import Slot
@@ -106,6 +106,37 @@ def test_nobody_answers_for_another_and_a_referent_calls_nobody(freed: World) ->
         standby.next_call(freed, TERRITORY, referent)
 
 
+def test_looking_names_nobody(freed: World) -> None:
+    agent = filings.agent(freed)
+    assert standby.under_way(freed, TERRITORY, agent) is None
+    named = standby.next_call(freed, TERRITORY, agent)
+    assert standby.under_way(freed, TERRITORY, agent) == named
+    assert standby.under_way(freed, TERRITORY, filings.agent(freed)) is None
+
+
+def test_a_call_left_alone_frees_the_place_and_its_person_is_named_again(freed: World) -> None:
+    gone, other = filings.agent(freed), filings.agent(freed)
+    first = standby.next_call(freed, TERRITORY, gone)
+    assert standby.next_call(freed, TERRITORY, other) is None
+    freed.clock.advance(standby.LEFT_AFTER + timedelta(seconds=1))  # type: ignore[attr-defined]
+    again = standby.next_call(freed, TERRITORY, other)
+    assert first is not None
+    assert again is not None
+    assert (again.reference, again.rank) == (first.reference, first.rank)
+    with pytest.raises(Conflict, match="standby_over"):
+        standby.answer(freed, first.call_id, Answer.ACCEPTED, gone)
+
+
+def test_whoever_stopped_waiting_meanwhile_is_passed_over(freed: World) -> None:
+    agent = filings.agent(freed)
+    first = standby.next_call(freed, TERRITORY, agent)
+    assert first is not None
+    demande.withdraw(freed, order(freed)[0], agent)  # type: ignore[arg-type]
+    second = standby.next_call(freed, TERRITORY, agent)
+    assert second is not None
+    assert second.rank > first.rank
+
+
 def test_an_answer_that_comes_after_the_hour_gives_nothing(freed: World) -> None:
     agent = filings.agent(freed)
     call = standby.next_call(freed, TERRITORY, agent)
@@ -113,3 +144,4 @@ def test_an_answer_that_comes_after_the_hour_gives_nothing(freed: World) -> None
     freed.clock.advance(timedelta(days=3))  # type: ignore[attr-defined]
     with pytest.raises(Conflict, match="standby_over"):
         standby.answer(freed, call.call_id, Answer.ACCEPTED, agent)
+    assert standby.under_way(freed, TERRITORY, agent) is None, "the agent is free for the next call"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -86,6 +86,9 @@ class Renderer:
 
     def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
         return f"%PDF {template}".encode()
+
+    def pages(self, papers: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
+        return b"%PDF " + b" ".join(template.encode() for template, _ in papers)
 
     def calendar(self, event: Mapping[str, Any]) -> bytes:
         return f"BEGIN:VCALENDAR {event['uid']}".encode()

@@ -133,7 +133,7 @@ def test_arrival_and_reception_take_two_forms(client: FlaskClient, hall: World, 
     reference = expected(hall, awa)
     page = f"{MDM_PAGES}/visite/{reference}"
     arrived = post(client, page, f"{page}/arrivee", {"document": "passport", "correspond": "oui"})
-    assert (arrived.status_code, arrived.location) == (303, page)
+    assert (arrived.status_code, arrived.location) == (303, f"{page}?code=nouveau")
     served = post(client, page, f"{page}/issue", {"issue": "served"})
     assert (served.status_code, served.location) == (303, f"{MDM_PAGES}/jour")
     assert "Reçu" in client.get(f"{MDM_PAGES}/jour").text

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session
+from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
 from booking.domain.demande import Channel
 from booking.domain.demarche import Asker
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.services import checks, demande, documents, files, filing
-from booking.web import access, saisie
+from booking.web import access, papers, saisie
 from booking.web.guichet import place
 
 CHANNELS = (Channel.COUNTER, Channel.PHONE, Channel.LETTER)
@@ -37,7 +37,7 @@ def _entry(where: place.Place, typed: saisie.Typed, errors: Mapping[str, str]) -
 
 @blueprint.post("/<territory>/<site>/saisir")
 @access.staff(Role.AGENT)
-def enter(territory: str, site: str) -> AnyResponse:
+def enter(territory: str, site: str) -> Response:
     """One form shown is one demande, whatever is pressed twice."""
     where = place.of(territory, site)
     typed = saisie.typed_in(request.form)
@@ -57,7 +57,7 @@ def enter(territory: str, site: str) -> AnyResponse:
 
 @blueprint.get("/<territory>/<site>/recu/<reference>")
 @access.staff(Role.AGENT)
-def receipt(territory: str, site: str, reference: str) -> str | AnyResponse:
+def receipt(territory: str, site: str, reference: str) -> str | Response:
     """Shown to whoever typed the form, so that it can be printed; afterwards the file remains, without the code."""
     where = place.of(territory, site)
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
@@ -85,8 +85,7 @@ def _file_page(where: place.Place, reference: str, errors: Mapping[str, str]) ->
 @access.staff(Role.AGENT)
 def receipt_pdf(territory: str, site: str, reference: str) -> Response:
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
-    paper = documents.receipt(access.world(), opened.id)
-    return Response(paper.body, mimetype=paper.media_type)
+    return papers.printable(documents.receipt(access.world(), opened.id))
 
 
 @blueprint.get("/<territory>/<site>/dossier/<reference>/convocation.pdf")
@@ -95,22 +94,31 @@ def convocation_pdf(territory: str, site: str, reference: str) -> Response:
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    paper = documents.convocation(access.world(), opened.held.id)
-    return Response(paper.body, mimetype=paper.media_type)
+    return papers.printable(documents.convocation(access.world(), opened.held.id))
+
+
+@blueprint.get("/<territory>/<site>/dossier/<reference>/lettre.pdf")
+@access.staff(Role.AGENT)
+def letter_pdf(territory: str, site: str, reference: str) -> Response:
+    opened = files.for_agent(access.world(), access.actor(), territory, reference)
+    if opened.held is None:
+        raise NotFound("letter")
+    return papers.printable(documents.letter(access.world(), opened.held.id))
 
 
 @blueprint.post(
     "/<territory>/<site>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer, retablir):act>"
 )
 @access.staff(Role.AGENT)
-def act_on_file(territory: str, site: str, reference: str, act: str) -> AnyResponse:
+def act_on_file(territory: str, site: str, reference: str, act: str) -> Response:
     """What the person says, by the agent's hand: yes, no, still needed, present; or the place given back."""
     where = place.of(territory, site)
     world, actor = access.world(), access.actor()
     opened = files.for_agent(world, actor, territory, reference)
+    by = Channel.PHONE if request.form.get("par") == Channel.PHONE else Channel.COUNTER
     verbs = {
-        "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by="counter"),
-        "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by="counter"),
+        "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by=by),
+        "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by=by),
         "encore": lambda: demande.still_needed(world, opened.id, actor),
         "confirmer": lambda: checks.confirm_by_staff(world, opened.id, actor, request.form.get("document") or None),
         "retirer": lambda: demande.withdraw(world, opened.id, actor),

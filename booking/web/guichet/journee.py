@@ -110,6 +110,7 @@ def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> s
         zone=zone.key,
         is_due=shown.on_date <= now.astimezone(zone).date(),
         is_past=shown.start_at <= now,
+        new_code="code" in request.args,
         typed=request.form,
         errors=errors,
     )
@@ -135,11 +136,11 @@ def arrive(territory: str, site: str, reference: str) -> Response:
     where = place.of(territory, site)
     try:
         arrival = _arrival(request.form.get("document", ""), request.form.get("correspond", ""))
-        guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival)
+        new_code = guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival)
     except (InvalidInput, Conflict) as refused:
         return _refused(where, reference, refused)
     flash("L’arrivée est notée.", "success")
-    return redirect(f"{where.root}/visite/{reference}", 303)
+    return redirect(f"{where.root}/visite/{reference}{'?code=nouveau' if new_code else ''}", 303)
 
 
 def _arrival(document: str, matches: str) -> Arrival:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session
+from werkzeug.wrappers import Response
 
 from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.demande import Channel
 from booking.domain.demarche import Asker
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.services import checks, configuration, demande, documents, files, filing
-from booking.web import access, saisie
+from booking.web import access, papers, saisie
 
 _LAST = "dernier_recu"
 
@@ -57,7 +57,7 @@ def _houses(actor: Actor) -> list[House]:
 
 @blueprint.get("/")
 @access.staff(Role.REFERENT)
-def choose_house() -> str | AnyResponse:
+def choose_house() -> str | Response:
     """Straight to the files of the only structure; else a choice."""
     houses = _houses(access.actor())
     if len(houses) == 1:
@@ -96,7 +96,7 @@ def _entry(house: House, typed: saisie.Typed, errors: Mapping[str, str]) -> str:
 
 @blueprint.post("/<territory>/<structure>/saisir")
 @access.staff(Role.REFERENT)
-def enter(territory: str, structure: str) -> AnyResponse:
+def enter(territory: str, structure: str) -> Response:
     """Filed with this structure, the person present. One form shown is one demande."""
     house = _house(territory, structure)
     typed = saisie.typed_in(request.form)
@@ -113,7 +113,7 @@ def enter(territory: str, structure: str) -> AnyResponse:
 
 @blueprint.get("/<territory>/<structure>/recu/<reference>")
 @access.staff(Role.REFERENT)
-def receipt(territory: str, structure: str, reference: str) -> str | AnyResponse:
+def receipt(territory: str, structure: str, reference: str) -> str | Response:
     """Shown to whoever typed the form, to be printed; nothing of it stays on a shared device."""
     house = _house(territory, structure)
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
@@ -141,8 +141,7 @@ def _file_page(house: House, reference: str, errors: Mapping[str, str]) -> str:
 @access.staff(Role.REFERENT)
 def receipt_pdf(territory: str, structure: str, reference: str) -> Response:
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
-    paper = documents.receipt(access.world(), opened.id)
-    return Response(paper.body, mimetype=paper.media_type)
+    return papers.printable(documents.receipt(access.world(), opened.id))
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>/convocation.pdf")
@@ -151,20 +150,19 @@ def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    paper = documents.convocation(access.world(), opened.held.id)
-    return Response(paper.body, mimetype=paper.media_type)
+    return papers.printable(documents.convocation(access.world(), opened.held.id))
 
 
 @blueprint.post("/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer):act>")
 @access.staff(Role.REFERENT)
-def act_on_file(territory: str, structure: str, reference: str, act: str) -> AnyResponse:
+def act_on_file(territory: str, structure: str, reference: str, act: str) -> Response:
     """What the person says, by the referent's hand."""
     house = _house(territory, structure)
     world, actor = access.world(), access.actor()
     opened = files.for_referent(world, actor, territory, structure, reference)
     verbs = {
-        "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by="referent"),
-        "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by="referent"),
+        "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by=Channel.REFERENT),
+        "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by=Channel.REFERENT),
         "encore": lambda: demande.still_needed(world, opened.id, actor),
         "confirmer": lambda: checks.confirm_by_staff(world, opened.id, actor),
         "retirer": lambda: demande.withdraw(world, opened.id, actor),

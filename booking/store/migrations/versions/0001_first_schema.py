@@ -348,6 +348,7 @@ def upgrade() -> None:
         sa.Column("called_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=32), nullable=True),
         sa.Column("outcome_reason", sa.String(length=48), nullable=True),
+        sa.Column("priority_before", sa.Integer(), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_convocation_batch_id")),
         sa.ForeignKeyConstraint(["demande_id"], ["demande.id"], name=op.f("fk_convocation_demande_id")),

@@ -1,0 +1,154 @@
+"""Who must be told by hand: letters to print and people to telephone, with the words to say, each ended once.
+
+The outbox says what waits (services.outbox); here it is opened for an agent, and what the person answered is done.
+Rule R-61 of docs/regles.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain.accounts import Actor
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import Channel, Contact, DemandeState
+from booking.domain.errors import NotFound
+from booking.domain.waitlist import PauseReason
+from booking.ports import World
+from booking.services import demande as demande_service
+from booking.services import documents, files, notices, outbox, persons
+from booking.services.documents import Document
+from booking.services.guichet import journal_read, spoken_name
+from booking.services.outbox import Errand
+from booking.store import convocation as convocations
+from booking.store import demande as demandes
+from booking.store.demande import Demande
+
+
+SCRIPTS = "guichet/appels"
+
+
+class Said(StrEnum):
+    """What a call gave."""
+
+    TOLD = "told"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    STILL_NEEDED = "still_needed"
+    NO_ANSWER = "no_answer"
+
+
+class Question(StrEnum):
+    """What the person is asked: yes or no to their offer, whether they still need it, or nothing."""
+
+    OFFER = "offer"
+    STILL_NEEDED = "still_needed"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class ToTell:
+    """One person to tell. ``script``: what to read aloud, in French; empty for a letter, or when all is said already."""
+
+    errand: Errand
+    name: str
+    contact: Contact
+    question: Question
+    script: str
+
+    @property
+    def id(self) -> UUID:
+        return self.errand.id
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What there is to do: ``letters`` and ``calls`` now, ``later`` the calls that nobody answered a moment ago."""
+
+    letters: Sequence[ToTell]
+    calls: Sequence[ToTell]
+    later: Sequence[ToTell]
+    at: datetime
+
+
+def to_do(world: World, actor: Actor, territory: str) -> Round:
+    """Letters and calls of a territory, oldest first; the reading is journalled. Raises Forbidden('missing_right')."""
+    waiting = outbox.errands(world, actor, territory)
+    with world.reading() as session:
+        opened = [_opened(world, session, errand) for errand in waiting]
+    journal_read(world, actor, territory, "errands_read", f"territory:{territory}", count=len(opened))
+    now = world.clock.now()
+    due = [one for one in opened if one.errand.due_at <= now]
+    return Round(
+        letters=[one for one in due if one.errand.channel == notices.POST],
+        calls=[one for one in due if one.errand.channel == notices.CALL],
+        later=[one for one in opened if one.errand.due_at > now],
+        at=now,
+    )
+
+
+def _opened(world: World, session: Session, errand: Errand) -> ToTell:
+    entry = demandes.by_id(session, errand.demande_id)
+    if entry is None:
+        raise NotFound("demande")
+    main = persons.main_of(session, entry)
+    question = _question(world, session, errand, main)
+    # The place of an offer that never arrived went to somebody else: another story is told then.
+    lost = errand.template == "offer" and main.pause_reason == PauseReason.DELIVERY_FAILURE
+    over = errand.template == "offer" and question is Question.NOTHING
+    script = ""
+    if errand.channel == notices.CALL and not over:
+        words = f"{SCRIPTS}/{'lost_offer' if lost else errand.template}"
+        script = world.render.message(words, "fr", errand.params)[1]
+    name = spoken_name(persons.identity_of(world, entry))
+    return ToTell(errand, name, persons.contact_of(world, entry), question, script)
+
+
+def _question(world: World, session: Session, errand: Errand, main: Demande) -> Question:
+    held = convocations.live_of(session, main.id)
+    if held is not None and held.state is ConvocationState.OFFERED:
+        in_time = held.expires_at is None or held.expires_at > world.clock.now()
+        return Question.OFFER if in_time and errand.template == "offer" else Question.NOTHING
+    asks = main.state is DemandeState.PAUSED or (errand.template == "still_needed" and held is None)
+    return Question.STILL_NEEDED if asks else Question.NOTHING
+
+
+def letters(world: World, actor: Actor, territory: str, errand_id: UUID | None = None) -> Document:
+    """The letters that wait, or one of them, as one file to print. Raises Forbidden, NotFound('letter')."""
+    waiting = [
+        errand
+        for errand in outbox.errands(world, actor, territory)
+        if errand.channel == notices.POST and errand_id in (None, errand.id)
+    ]
+    if not waiting:
+        raise NotFound("letter")
+    journal_read(world, actor, territory, "letters_printed", f"territory:{territory}", count=len(waiting))
+    return documents.mailing(world, waiting)
+
+
+def posted(world: World, actor: Actor, errand_ids: Collection[UUID]) -> None:
+    """These letters are in the post box. Twice is once. Raises NotFound, Forbidden."""
+    for errand_id in errand_ids:
+        outbox.errand_done(world, actor, errand_id)
+
+
+def told(world: World, actor: Actor, territory: str, errand_id: UUID, said: Said) -> None:
+    """What a call gave; the answer to an offer counts as given by telephone. A call that is over already: nothing.
+
+    Raises NotFound('errand' | 'offer'), Forbidden, Conflict('offer_over').
+    """
+    if said is Said.NO_ANSWER:
+        outbox.errand_unanswered(world, actor, errand_id)
+        return
+    errand = next((one for one in outbox.errands(world, actor, territory) if one.id == errand_id), None)
+    if errand is not None and said in (Said.ACCEPTED, Said.REFUSED):
+        file = files.for_agent(world, actor, territory, errand.reference)
+        files.answer_offer(world, actor, file, yes=said is Said.ACCEPTED, by=Channel.PHONE)
+    elif errand is not None and said is Said.STILL_NEEDED:
+        demande_service.still_needed(world, errand.demande_id, actor)
+    outbox.errand_done(world, actor, errand_id)

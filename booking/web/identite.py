@@ -1,0 +1,76 @@
+"""Reading the forms about a person's identity: what the document says, what of it agrees, how to reach the person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from werkzeug.datastructures import MultiDict
+
+from booking.domain import checks
+from booking.domain.demande import Contact
+from booking.domain.errors import InvalidInput
+from booking.domain.guichet import DocumentKind
+from booking.domain.identity import Element, Identity
+from booking.services.files import File
+from booking.web import saisie
+
+_BIRTH = ("birth_day", "birth_month", "birth_year")
+OWN, ANOTHER = "oui", "non"
+
+
+def shown(file: File, form: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the fields: what came back, else what the file says."""
+    year, month, day = [*file.identity.birth.text.split("-"), "", ""][:3]
+    on_file = {
+        "family_name": file.identity.family_name,
+        "given_names": file.identity.given_names,
+        "birth_year": year,
+        "birth_month": month,
+        "birth_day": day,
+        "birth_place": file.identity.birth_place,
+        "birth_country": file.identity.birth_country,
+    }
+    return {name: form.get(name, value) for name, value in on_file.items()}
+
+
+def read(form: Mapping[str, str], file: File, on: date) -> Identity:
+    """The identity as on the document; the numbers on file stay. ``on``: today's local date. Raises InvalidInput."""
+    typed = {name: form.get(name, "")[:200].strip() for name in shown(file, {})}
+    birth = checks.read_birth(typed["birth_year"], typed["birth_month"], typed["birth_day"], on)
+    numbers = file.identity.identifiers
+    names = (typed["family_name"], typed["given_names"])
+    return Identity(*names, birth, typed["birth_place"], typed["birth_country"], numbers)
+
+
+def confirmed(form: MultiDict[str, str]) -> frozenset[str]:
+    """The elements that the document shows as they are on file."""
+    return frozenset(form.getlist("montre")) & frozenset(Element)
+
+
+def document(form: Mapping[str, str]) -> DocumentKind:
+    """The kind of document seen. Raises InvalidInput('document_missing')."""
+    try:
+        return DocumentKind(form.get("document", ""))
+    except ValueError:
+        raise InvalidInput("document_missing", fields={"document": "document_missing"}) from None
+
+
+def contact(form: Mapping[str, str]) -> Contact | None:
+    """The contact that replaces the one on file; None: the person says that it is theirs. Raises InvalidInput."""
+    if form.get("contact", OWN) != ANOTHER:
+        return None
+    email, typed, postal = (form.get(name, "")[:200].strip() for name in ("email", "phone", "postal"))
+    phone = saisie.phone_of(typed) if typed else None
+    errors = checks.contact_errors({"email": email, "phone": phone or ""})
+    if typed and phone is None:
+        errors["phone"] = "phone_shape"
+    if errors:
+        raise InvalidInput(next(iter(errors.values())), fields=errors)
+    return Contact(email or None, phone, postal or None)
+
+
+def on_page(refused: InvalidInput) -> dict[str, str]:
+    """Errors by the place where the page shows them: the three fields of the birth date share one."""
+    found = {("birth" if name in _BIRTH else name): code for name, code in refused.fields.items()}
+    return found or {"document": refused.code}
