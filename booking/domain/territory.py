@@ -12,6 +12,7 @@ from datetime import date, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from booking.domain import certificate
 from booking.domain.configuration import (
     CLOCK,
     FLAG,
@@ -218,6 +219,7 @@ class Territory:
     communes: Mapping[str, Commune]
     delegates: tuple[Delegate, ...]
     channels: tuple[Channel, ...]
+    certificate: certificate.Signatory
 
     def sites_of(self, family: str) -> tuple[str, ...]:
         """Codes of the sites with an opening for ``family`` now or later, in the order of the file."""
@@ -251,6 +253,7 @@ def parse(data: Mapping[str, object]) -> Territory:
         communes=_communes(root.tables("postal_areas"), structures),
         delegates=tuple(by_code(root, "delegates", _delegate).values()),
         channels=tuple(_channel(table) for table in root.tables("channels")),
+        certificate=certificate.signatory(root),
     )
     root.finish()
     return territory

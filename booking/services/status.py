@@ -167,7 +167,7 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
 def _page(world: World, session: Session, entry: Demande, main: Demande, outlook: Outlook) -> Status:
     now = world.clock.now()
     zone = configuration.current(session, now).territory(entry.territory).zone
-    state = _shown(entry, main)
+    state = shown_state(entry, main)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
     answer_on = _answer_before_on(main, zone) if state is DemandeState.WAITING else None
@@ -217,7 +217,7 @@ def _answer_before_on(main: Demande, zone: ZoneInfo) -> date | None:
     return (asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS)).astimezone(zone).date()
 
 
-def _shown(entry: Demande, main: Demande) -> DemandeState:
+def shown_state(entry: Demande, main: Demande) -> DemandeState:
     """The state of whoever stands for the person, except for what this entry alone did: withdraw, ask for a pause."""
     served_with_main = entry.state is DemandeState.CLOSED and main.state is DemandeState.SERVED
     if entry.state not in LIVE_STATES and not served_with_main:

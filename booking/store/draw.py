@@ -227,3 +227,40 @@ def lines_of(session: Session, batch_id: UUID) -> Sequence[BatchLine]:
 
 def slots_of(session: Session, batch_id: UUID) -> Sequence[BatchSlot]:
     return session.scalars(select(BatchSlot).where(BatchSlot.batch_id == batch_id)).all()
+
+
+def parts_of(session: Session, demande_id: UUID, limit: int) -> Sequence[tuple[Batch, BatchLine]]:
+    """The last published draws that list a demande, newest first, each with its line."""
+    rows = session.execute(
+        select(Batch, BatchLine)
+        .join(BatchLine, BatchLine.batch_id == Batch.id)
+        .where(BatchLine.demande_id == demande_id, Batch.state.in_((BatchState.PUBLISHED, BatchState.OFFERED)))
+        .order_by(Batch.number.desc())
+        .limit(limit)
+    )
+    return [(batch, line) for batch, line in rows]
+
+
+def line_of(session: Session, batch_id: UUID, demande_id: UUID) -> BatchLine | None:
+    """The line of one demande in one batch."""
+    return session.scalar(select(BatchLine).where(BatchLine.batch_id == batch_id, BatchLine.demande_id == demande_id))
+
+
+def outcome(session: Session, batch_id: UUID) -> tuple[int, int, int]:
+    """(lines drawn, lines placed, last rank served): the public numbers of a draw."""
+    drawn, placed, last = session.execute(
+        select(
+            func.count(BatchLine.rank),
+            func.count(BatchLine.placed_slot_id),
+            func.max(BatchLine.rank).filter(BatchLine.placed_slot_id.is_not(None)),
+        ).where(BatchLine.batch_id == batch_id)
+    ).one()
+    return drawn, placed, last or 0
+
+
+def places(session: Session, batch_id: UUID) -> dict[str, int]:
+    """Class → how many places a batch had in it."""
+    rows = session.execute(
+        select(BatchSlot.class_key, func.count()).where(BatchSlot.batch_id == batch_id).group_by(BatchSlot.class_key)
+    )
+    return dict((key, count) for key, count in rows)  # noqa: C402  (mypy knows no dict of rows)

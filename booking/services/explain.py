@@ -1,0 +1,90 @@
+"""Why somebody was placed or not in the last draws, from their own lines and from numbers that everybody may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from booking.domain.accounts import Actor
+from booking.domain.checks import normalise_reference
+from booking.domain.errors import NotFound
+from booking.domain.explain import Part
+from booking.domain.waitlist import FreezeCode
+from booking.ports import World
+from booking.services import configuration, persons
+from booking.services.transaction import transaction
+from booking.store import convocation as convocations
+from booking.store import demande as demandes
+from booking.store import draw as draws
+from booking.store.demande import Demande
+from booking.store.draw import Batch, BatchLine
+
+LAST_DRAWS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``parts``: the last draws, newest first; ``zone``: where their hours are said."""
+
+    reference: str
+    zone: str
+    parts: tuple[Part, ...]
+
+
+def explain(world: World, demande_id: UUID) -> Explanation:
+    """What the person's own page says. Raises NotFound."""
+    with world.reading() as session:
+        demande = demandes.by_id(session, demande_id)
+        if demande is None:
+            raise NotFound("demande")
+        return _explanation(world, session, demande)
+
+
+def explain_for_staff(world: World, typed: str, actor: Actor | str) -> Explanation:
+    """The same by reference, as typed, for staff who may act on the demande; journalled. Raises NotFound, Forbidden."""
+    with transaction(world) as tx:
+        demande = demandes.by_reference(tx.session, normalise_reference(typed) or "")
+        if demande is None:
+            raise NotFound("demande")
+        persons.allow(actor, demande)
+        tx.note(actor, "explanation_read", f"demande:{demande.id}", demande.territory)
+        return _explanation(world, tx.session, demande)
+
+
+def _explanation(world: World, session: Session, demande: Demande) -> Explanation:
+    territory = configuration.current(session, world.clock.now()).territory(demande.territory)
+    return Explanation(demande.reference, territory.zone.key, tuple(parts(session, demande, LAST_DRAWS)))
+
+
+def parts(session: Session, demande: Demande, limit: int) -> list[Part]:
+    """The last draws that list this very demande, newest first; never the lines of another, its main one included."""
+    held = {one.batch_id for one in convocations.of_demande(session, demande.id)}
+    return [part(session, batch, line, held) for batch, line in draws.parts_of(session, demande.id, limit)]
+
+
+def part(session: Session, batch: Batch, line: BatchLine, held: set[UUID | None]) -> Part:
+    """One line beside the public numbers of its draw. ``held``: the draws that led to an offer."""
+    if batch.number is None or batch.drawn_at is None:
+        raise ValueError("a published draw has a number and an hour")
+    drawn, given, last_rank = draws.outcome(session, batch.id)
+    places = draws.places(session, batch.id)
+    fits = [places[text] for text in line.classes if text in places]
+    return Part(
+        number=batch.number,
+        kind=batch.kind,
+        drawn_at=batch.drawn_at,
+        code=FreezeCode(line.code),
+        first=line.priority == 0,
+        cohort=line.cohort,
+        rank=line.rank,
+        placed=line.placed_slot_id is not None,
+        offered=batch.id in held,
+        half_days=len(fits),
+        compatible=sum(fits),
+        drawn=drawn,
+        places=sum(places.values()),
+        given=given,
+        last_rank=last_rank,
+    )
