@@ -36,7 +36,10 @@ def main() -> int:
         ("tests", lambda: tests(environment, [*selected, "-n", "2", "--ignore=tests/journeys", "tests"])),
         (
             "PostgreSQL",
-            lambda: tests(environment | POSTGRESQL, [*selected, "-n", "2", "tests/store", "tests/services"]),
+            lambda: tests(
+                environment | POSTGRESQL,
+                [*selected, "-n", "2", "tests/store", "tests/services", "tests/races", "tests/faults"],
+            ),
         ),
         ("journeys", lambda: journeys(environment, selected)),
     ]
