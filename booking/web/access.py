@@ -14,7 +14,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
-from flask import Flask, current_app, g, redirect, request, session
+from flask import Flask, current_app, g, make_response, redirect, render_template, request, session
 from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -22,11 +22,14 @@ from booking.domain.accounts import Actor, Role
 from booking.domain.errors import Forbidden
 from booking.gateways import catalogues
 from booking.ports import World
-from booking.services import accounts
+from booking.services import accounts, demonstration_accounts
+from booking.web import reprise
 
 P = ParamSpec("P")
 R = TypeVar("R")
 SIGN_IN = "/connexion"
+OF_THE_SESSION = frozenset({"/sortir", "/mon-compte/partout"})
+"""Forms that end a session that is over: nothing to keep for later."""
 _MARK = "access"
 
 
@@ -151,9 +154,51 @@ def guard() -> Response | None:
 
 
 def _send_to_sign_in() -> Response:
-    if request.method != "GET":
+    if request.method == "GET":
+        return redirect(f"{SIGN_IN}?suite={quote(request.full_path.rstrip('?'), safe='')}", 303)
+    if request.path in OF_THE_SESSION:
         raise Forbidden("sign_in_required")
-    return redirect(f"{SIGN_IN}?suite={quote(request.full_path.rstrip('?'), safe='')}", 303)
+    return make_response(sign_in_form(kept=reprise.seal(world(), request.full_path.rstrip("?"), request.form)), 403)
+
+
+def sign_in_form(
+    login: str = "", errors: Mapping[str, str] | None = None, *, retry_after_s: int = 0, kept: str = ""
+) -> str:
+    """The sign-in page, in French. ``kept``: a form that was being sent, sealed (booking.web.reprise)."""
+    catalogues.choose(catalogues.SOURCE)
+    return render_template(
+        "connexion/entrer.html",
+        login=login,
+        errors=errors or {},
+        retry_after_s=retry_after_s,
+        next_page="" if kept else request.values.get("suite", ""),
+        kept=kept,
+        known=demonstration_accounts.shown(world()),
+    )
+
+
+def sent_by_own_page() -> Response | None:
+    """The answer to a form whose token is of an earlier session of this browser; None for any other form.
+
+    Whoever signed in anew in another tab keeps what they typed in this one. The browser says that the form is ours; it
+    is shown again and sent only by a press on a button, with a token of today.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    mark = access_of(view) if view else None
+    ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+    if mark is None or mark.is_public or not ours or request.path in OF_THE_SESSION:
+        return None
+    if current_staff() is None:
+        return _send_to_sign_in()
+    path = request.full_path.rstrip("?")
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in reprise.NEVER]
+    return make_response(give_back(reprise.Kept(path, fields)), 400)
+
+
+def give_back(kept: reprise.Kept) -> str:
+    """The page that sends a kept form after all, by a press on its button."""
+    catalogues.choose(catalogues.SOURCE)
+    return render_template("connexion/reprendre.html", kept=kept)
 
 
 def _load(token_of_cookie: str) -> StaffUser | None:

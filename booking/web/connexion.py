@@ -8,10 +8,9 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Actor, Role
-from booking.domain.errors import Forbidden, TooMany
-from booking.gateways import catalogues
-from booking.services import accounts, demonstration_accounts
-from booking.web import access
+from booking.domain.errors import Forbidden, InvalidInput, TooMany
+from booking.services import accounts
+from booking.web import access, reprise
 
 EVERYBODY = tuple(Role)
 HOMES = (
@@ -36,26 +35,14 @@ def sign_in_page() -> str | Response:
     person = access.current_staff()
     if person is not None:
         return redirect(home_of(person), 303)
-    return _page(login="", errors={})
-
-
-def _page(login: str, errors: dict[str, str], retry_after_s: int = 0) -> str:
-    catalogues.choose(catalogues.SOURCE)
-    return render_template(
-        "connexion/entrer.html",
-        login=login,
-        errors=errors,
-        retry_after_s=retry_after_s,
-        next_page=request.values.get("suite", ""),
-        known=demonstration_accounts.shown(access.world()),
-    )
+    return access.sign_in_form()
 
 
 @blueprint.post("/connexion")
 @access.public
 def sign_in() -> Response:
     world = access.world()
-    login = request.form.get("login", "")[:120]
+    login, kept = request.form.get("login", "")[:120], request.form.get("reprise", "")
     try:
         world.limits.check("sign_in", {"network": access.network()}, world.clock.now())
         signed = accounts.sign_in(
@@ -66,14 +53,26 @@ def sign_in() -> Response:
             access.network(),
         )
     except Forbidden as refused:
-        return make_response(_page(login, {"login": refused.code}), refused.status)
+        return make_response(access.sign_in_form(login, {"login": refused.code}, kept=kept), refused.status)
     except TooMany as refused:
-        answer = make_response(_page(login, {}, refused.retry_after_s), refused.status)
+        page = access.sign_in_form(login, retry_after_s=refused.retry_after_s, kept=kept)
+        answer = make_response(page, refused.status)
         answer.headers["Retry-After"] = str(refused.retry_after_s)
         return answer
     access.enter(signed)
+    if kept:
+        return _resume(signed.actor, kept)
     wanted = request.form.get("suite", "")
     return redirect(wanted if _LOCAL_PATH.fullmatch(wanted) else home_of(signed.actor), 303)
+
+
+def _resume(actor: Actor, kept: str) -> Response:
+    """Back to the form that was being sent; when it is too old, home, and the reason is said."""
+    try:
+        return make_response(access.give_back(reprise.unseal(access.world(), kept)))
+    except InvalidInput:
+        flash("Ce que vous aviez tapé n’est plus gardé : c’était il y a plus d’une demi-heure.", "warning")
+        return redirect(home_of(actor), 303)
 
 
 @blueprint.post("/sortir")

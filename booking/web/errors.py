@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import traceback
 
-from flask import Flask, Response, g, make_response, render_template
+from flask import Flask, g, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, TooManyRequests
+from werkzeug.wrappers import Response
 
 from booking.domain.errors import BookingError, TooMany
 from booking.gateways.words import TEMPLATES
+from booking.web import access
 
 # What a page exists for; any other status borrows the nearest of the two general ones.
 PAGES = frozenset({400, 403, 404, 405, 409, 413, 422, 429, 500, 503})
@@ -46,7 +48,7 @@ def _refused(error: BookingError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     if isinstance(error, CSRFError):
-        return page(400, "form_expired")
+        return access.sent_by_own_page() or page(400, "form_expired")
     if isinstance(error, RequestEntityTooLarge):
         response = page(413)
     elif isinstance(error, TooManyRequests):

@@ -20,6 +20,7 @@ from booking.store.demande import Demande
 from booking.store.journal import JournalRow
 from booking.store.log import LogEntry
 from booking.store.slots import Slot
+from tests.support.filings import posted
 from tests.support.staff import DAX, MDM, agent, appoint, day, later, register, seed, slot
 
 MATCHING = Arrival(DocumentKind.PASSPORT)
@@ -200,6 +201,7 @@ def test_what_is_not_their_fault_costs_nothing(hall: World, awa: Actor, outcome:
 
 @pytest.mark.parametrize("reason", list(AbsenceReason))
 def test_only_an_absence_without_news_starts_a_new_cohort(hall: World, awa: Actor, reason: AbsenceReason) -> None:
+    """R-57"""
     reference = expected(hall, awa)
     later(hall, hours=3)
     guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE, reason)
@@ -209,7 +211,17 @@ def test_only_an_absence_without_news_starts_a_new_cohort(hall: World, awa: Acto
     assert demande.demotion == ("absent" if reason is AbsenceReason.NO_NEWS else None)
 
 
+def test_an_absence_can_be_contested_for_sixty_days_and_says_so(hall: World, awa: Actor) -> None:
+    """R-57: noted on 2 March 2026, contested until 1 May."""
+    reference = expected(hall, awa)
+    later(hall, hours=4)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE, AbsenceReason.NO_NEWS)
+    (told,) = posted(hall, "absent")
+    assert told["contest_before_on"] == "2026-05-01"
+
+
 def test_an_absence_has_a_reason_and_is_not_noted_before_its_hour(hall: World, awa: Actor) -> None:
+    """R-57"""
     reference = expected(hall, awa)
     with pytest.raises(InvalidInput, match="absence_reason"):
         guichet.conclude(hall, awa, MDM, reference, Outcome.ABSENCE)

@@ -71,6 +71,7 @@ def order(world: World) -> list[object]:
 
 
 def test_people_are_called_from_the_top_and_a_skip_names_the_next(freed: World) -> None:
+    """R-62"""
     agent = filings.agent(freed)
     expected = order(freed)
     named = []
@@ -115,6 +116,7 @@ def test_looking_names_nobody(freed: World) -> None:
 
 
 def test_a_call_left_alone_frees_the_place_and_its_person_is_named_again(freed: World) -> None:
+    """R-62"""
     gone, other = filings.agent(freed), filings.agent(freed)
     first = standby.next_call(freed, TERRITORY, gone)
     assert standby.next_call(freed, TERRITORY, other) is None

@@ -27,7 +27,7 @@ from booking.store.convocation import Convocation
 from booking.store.guichet import UrgentCase
 from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
-from tests.support.staff import DAX, MDM, TERRITORY, agent, appoint, day, later, register, seed, slot
+from tests.support.staff import ANY_MORNING, DAX, MDM, TERRITORY, agent, appoint, day, later, register, seed, slot
 
 EXPIRES = Claim("expires_in_21_days", DocumentKind.RESIDENCE_TITLE, "one form")
 
@@ -133,6 +133,20 @@ def test_the_system_assigns_the_earliest_slot_in_which_the_person_can_come(hall:
     assert signed.convocation_reference == held.reference
     with hall.reading() as session:
         assert "confirmed" in session.scalars(select(OutboxMessage.template)).all()
+
+
+@pytest.mark.parametrize(("short_notice", "first"), [(False, 2), (True, 1)])
+def test_nobody_is_convened_for_an_hour_that_they_cannot_reach(
+    hall: World, awa: Actor, bob: Actor, short_notice: bool, first: int
+) -> None:
+    """R-56: 24 hours after the signature, 3 for whoever can come at short notice; it is Monday, nine o'clock."""
+    today = day(hall)
+    hours = [(today, time(11)), (today, time(12)), (today + timedelta(days=1), time(9))]
+    free = [slot(hall, on, hour, state=SlotState.URGENT) for on, hour in hours]
+    can_come = Availability(ANY_MORNING.patterns, short_notice=short_notice)
+    urgent.countersign(hall, bob, TERRITORY, asked(hall, awa, register(hall, awa, availability=can_come)))
+    (held,) = convocations(hall)
+    assert held.slot_id == free[first]
 
 
 def test_ordinary_slots_are_never_given_to_an_urgent_case(hall: World, awa: Actor, bob: Actor) -> None:
