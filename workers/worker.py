@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 class HouseWorker(SimpleWorker):
     """RQ writes an exception's words into its log and into Redis; ours may quote a row, so only their kind is kept."""
 
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        rq_jobs.begun(self.connection, job.description or "")
+        return super().perform_job(job, queue, execution)
+
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         log.error("job_failed", job=job.func_name, exc_info=exc_info)
 

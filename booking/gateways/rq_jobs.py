@@ -13,6 +13,8 @@ from booking.ports import JOBS, QueueHealth
 QUEUE = "tour"
 RESULT_TTL_S = 60
 FAILURE_TTL_S = 7 * 24 * 3600
+WAITING_TTL_S = 20
+"""A mark whose job was lost is forgotten after this long."""
 
 log = structlog.get_logger(__name__)
 
@@ -20,6 +22,15 @@ log = structlog.get_logger(__name__)
 def queue(redis: Redis) -> Queue:
     """The one RQ queue of the house."""
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+def begun(redis: Redis, job: str) -> None:
+    """To be called before a job does anything: from now on another one of its name may be enqueued."""
+    redis.delete(_waiting(job))
+
+
+def _waiting(job: str) -> str:
+    return f"waiting:{job}"
 
 
 class RqJobs:
@@ -32,6 +43,9 @@ class RqJobs:
     def enqueue(self, job: str, *ids: str) -> None:
         row = JOBS[job]
         try:
+            # A job without ids takes whatever there is: one that has not begun yet will see our rows too.
+            if not ids and not self._redis.set(_waiting(job), 1, nx=True, ex=WAITING_TTL_S):
+                return
             self._queue.enqueue(
                 row.path,
                 *ids,

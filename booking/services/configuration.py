@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -33,6 +33,8 @@ _PARSE: dict[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 _parsed: dict[tuple[str, str], Any] = {}
 """(kind, sha256) → parsed value: immutable, so that one process parses each version once."""
+_assembled: dict[tuple[rows.Version, ...], Rules] = {}
+"""The versions in force → the rules that they make: one question to the database, then nothing is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +60,25 @@ class Rules:
 
 def current(session: Session, at: datetime) -> Rules:
     """The rules in force at ``at``. Raises NotFound('configuration') in a database that was never seeded."""
-    catalogue = rows.current(session, DEMARCHES, EVERYWHERE, at)
+    versions = rows.in_force(session, at)
+    if versions not in _assembled:
+        _assembled.clear()  # the ones before are asked for no more
+        _assembled[versions] = _assemble(session, versions)
+    return _assembled[versions]
+
+
+def _assemble(session: Session, versions: Sequence[rows.Version]) -> Rules:
+    found = {(row.kind, row.scope): row for row in versions}
+    catalogue = found.get((DEMARCHES, EVERYWHERE))
     if catalogue is None:
         raise NotFound("configuration")
-    found = {code: rows.current(session, TERRITOIRE, code, at) for code in rows.scopes(session, TERRITOIRE)}
-    in_force = {code: row for code, row in found.items() if row is not None}
+    territories = {scope: row for (kind, scope), row in found.items() if kind == TERRITOIRE}
     return Rules(
         catalogue=_value(session, catalogue),
-        territories={code: _value(session, row) for code, row in in_force.items()},
+        territories={code: _value(session, row) for code, row in territories.items()},
         versions={
             f"{row.kind}/{row.scope}": {"number": row.number, "sha256": row.sha256, "decision": row.decision_ref}
-            for row in (catalogue, *in_force.values())
+            for row in (catalogue, *territories.values())
         },
     )
 

@@ -263,5 +263,6 @@ def _receipt(world: World, session: Session, demande: Demande) -> Receipt:
         motif=demande.motif,
         filed_at=demande.filed_at,
         code_expected=demande.state is DemandeState.PROVISIONAL and demande.contact_digest is not None,
-        log=log.receipt_of(world, session, demande),
+        # An entry of the log is made at admission: before it there is none to look for.
+        log=None if demande.state is DemandeState.PROVISIONAL else log.receipt_of(world, session, demande),
     )

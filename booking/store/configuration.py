@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy import String, UniqueConstraint, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from booking.store.base import Base
+from booking.store.base import Base, UtcDateTime
 
 
 class ConfigVersion(Base):
@@ -53,15 +53,25 @@ _HEAD = (
 )
 
 
-def current(session: Session, kind: str, scope: str, at: datetime) -> Version | None:
-    """The newest version in force at ``at``."""
-    row = session.execute(
-        select(*_HEAD)
-        .where(ConfigVersion.kind == kind, ConfigVersion.scope == scope, ConfigVersion.valid_from_at <= at)
-        .order_by(ConfigVersion.number.desc())
-        .limit(1)
-    ).one_or_none()
-    return Version(*row) if row else None
+_number = (
+    select(ConfigVersion.kind, ConfigVersion.scope, func.max(ConfigVersion.number).label("number"))
+    .where(ConfigVersion.valid_from_at <= bindparam("at", type_=UtcDateTime()))
+    .group_by(ConfigVersion.kind, ConfigVersion.scope)
+    .subquery()
+)
+# Made once: nearly every request asks it.
+_IN_FORCE = select(*_HEAD).join(
+    _number,
+    (ConfigVersion.kind == _number.c.kind)
+    & (ConfigVersion.scope == _number.c.scope)
+    & (ConfigVersion.number == _number.c.number),
+)
+
+
+def in_force(session: Session, at: datetime) -> tuple[Version, ...]:
+    """The newest version in force at ``at`` of every kind and scope, sorted by them."""
+    found = (Version(*row) for row in session.execute(_IN_FORCE, {"at": at}))
+    return tuple(sorted(found, key=lambda version: (version.kind, version.scope)))
 
 
 def newest(session: Session, kind: str, scope: str) -> Version | None:
@@ -81,6 +91,10 @@ def body(session: Session, version_id: UUID) -> dict[str, Any]:
     return found
 
 
-def scopes(session: Session, kind: str) -> list[str]:
-    """Every scope that has a version of ``kind``, sorted."""
-    return sorted(session.scalars(select(ConfigVersion.scope).where(ConfigVersion.kind == kind).distinct()))
+def body_of(session: Session, kind: str, scope: str, number: int) -> dict[str, Any] | None:
+    """The body of one version, in force or not."""
+    return session.scalar(
+        select(ConfigVersion.body).where(
+            ConfigVersion.kind == kind, ConfigVersion.scope == scope, ConfigVersion.number == number
+        )
+    )

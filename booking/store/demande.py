@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
@@ -152,8 +152,20 @@ def by_link(session: Session, link_hash: bytes) -> Demande | None:
     return session.scalar(select(Demande).where(Demande.link_hash == link_hash))
 
 
+# Made once: every filing asks these three.
+_BY_IDEMPOTENCY_KEY = select(Demande).where(Demande.idempotency_key == bindparam("key"))
+_LIVE_ON_CONTACT = select(func.count()).where(
+    Demande.contact_digest == bindparam("digest"), Demande.state.in_(LIVE_STATES)
+)
+_CODES_SENT = (
+    select(ContactCode.sent_at)
+    .join(Demande, Demande.id == ContactCode.demande_id)
+    .where(Demande.contact_digest == bindparam("digest"), ContactCode.sent_at > bindparam("since_at"))
+)
+
+
 def by_idempotency_key(session: Session, key: str) -> Demande | None:
-    return session.scalar(select(Demande).where(Demande.idempotency_key == key))
+    return session.scalar(_BY_IDEMPOTENCY_KEY, {"key": key})
 
 
 def keys_with(session: Session, digests: Iterable[bytes]) -> Sequence[PersonKey]:
@@ -200,9 +212,7 @@ def live_on_contact(session: Session, contact_digest: bytes) -> int:
     """How many live demandes use this contact; nobody else can count it before this transaction ends."""
     if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
         session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(contact_digest[:8], "big", signed=True))))
-    return session.scalars(
-        select(func.count()).where(Demande.contact_digest == contact_digest, Demande.state.in_(LIVE_STATES))
-    ).one()
+    return session.scalars(_LIVE_ON_CONTACT, {"digest": contact_digest}).one()
 
 
 def in_scope(session: Session, territory: str, family: str) -> Sequence[Demande]:
@@ -270,11 +280,7 @@ def latest_code(session: Session, demande_id: UUID, *, lock: bool = False) -> Co
 
 def codes_sent(session: Session, contact_digest: bytes, since_at: datetime) -> Sequence[datetime]:
     """When one-time codes were sent to one contact, whatever the demande."""
-    return session.scalars(
-        select(ContactCode.sent_at)
-        .join(Demande, Demande.id == ContactCode.demande_id)
-        .where(Demande.contact_digest == contact_digest, ContactCode.sent_at > since_at)
-    ).all()
+    return session.scalars(_CODES_SENT, {"digest": contact_digest, "since_at": since_at}).all()
 
 
 def lapsed(session: Session, filed_before_at: datetime, limit: int) -> Sequence[UUID]:

@@ -7,6 +7,7 @@ import os
 import runpy
 import shutil
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -24,14 +25,6 @@ METRICS = "metrics"
 """Folder under ``var_dir`` where each web process counts (booking/web/metrics.py)."""
 
 
-def main(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGTERM. Ends by SystemExit, as gunicorn does."""
-    # What dead processes counted: everything starts from zero together, as Prometheus expects.
-    shutil.rmtree(settings.var_dir / METRICS, ignore_errors=True)
-    (settings.var_dir / METRICS).mkdir(parents=True)
-    _Gunicorn(settings, listener).run()
-
-
 def application(settings: Settings) -> Flask:
     """The application of this process, behind as many proxies as the settings say."""
     app = create_app(bootstrap.world())
@@ -40,6 +33,14 @@ def application(settings: Settings) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def main(settings: Settings, listener: socket.socket, load: Callable[[Settings], Flask] = application) -> None:
+    """Serve until SIGTERM. Ends by SystemExit, as gunicorn does. ``load`` runs in each web process."""
+    # What dead processes counted: everything starts from zero together, as Prometheus expects.
+    shutil.rmtree(settings.var_dir / METRICS, ignore_errors=True)
+    (settings.var_dir / METRICS).mkdir(parents=True)
+    _Gunicorn(settings, listener, load).run()
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -51,8 +52,8 @@ class _Log(Logger):  # type: ignore[misc]
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(self, settings: Settings, listener: socket.socket, load: Callable[[Settings], Flask]) -> None:
+        self._settings, self._listener, self._load = settings, listener, load
         super().__init__()
 
     def load_config(self) -> None:
@@ -68,4 +69,4 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]
         self.cfg.set("raw_env", [f"PROMETHEUS_MULTIPROC_DIR={self._settings.var_dir / METRICS}"])
 
     def load(self) -> Flask:
-        return application(self._settings)
+        return self._load(self._settings)

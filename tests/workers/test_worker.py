@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -11,12 +11,21 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from booking.gateways import redis_connection, rq_jobs
-from booking.ports import Job
+from booking.ports import JOBS, Job
 from tests.support.fakes import Jobs
 from workers.scheduler import MAX_WAITING, Timetable, tick
 from workers.worker import HouseWorker
 
 done: list[str] = []
+asking: list[Callable[[], None]] = []
+
+
+def look_again() -> None:
+    from tests.workers import test_worker
+
+    test_worker.done.append("looked")
+    while test_worker.asking:
+        test_worker.asking.pop()()
 
 
 def succeed(demande_id: str) -> None:
@@ -46,6 +55,25 @@ def test_jobs_are_done_in_order(redis: Redis) -> None:
     from tests.workers import test_worker
 
     assert test_worker.done == ["1", "2", "3"]
+
+
+def test_a_job_that_takes_whatever_there_is_waits_once_and_again_once_it_has_begun(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(JOBS, "any", Job("tests.workers.test_worker.look_again", 10, None, "for this test"))
+    jobs = rq_jobs.RqJobs(redis)
+    for _ in range(5):
+        jobs.enqueue("any")
+    assert rq_jobs.queue(redis).count == 1
+    from tests.workers import test_worker
+
+    test_worker.asking.append(lambda: jobs.enqueue("any"))
+    work(redis)
+    assert test_worker.done == ["looked", "looked"], "what came while the first one worked is not left to the sweep"
+    monkeypatch.setitem(JOBS, "one", Job("tests.workers.test_worker.succeed", 10, None, "for this test"))
+    for number in "123":
+        jobs.enqueue("one", number)
+    assert rq_jobs.queue(redis).count == 3, "work on one row is never left out"
 
 
 def test_a_failure_is_logged_by_its_kind_and_leaves_no_words_in_redis(redis: Redis) -> None:

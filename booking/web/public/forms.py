@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from babel import Locale
@@ -73,7 +73,7 @@ SCREEN_OF: Mapping[str, Screen] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Form:
     """The answers so far, under the rules in force. ``today``: local date where the person is received."""
 
@@ -82,48 +82,48 @@ class Form:
     answers: Answers
     today: date
 
-    @property
+    @cached_property
     def families(self) -> list[Family]:
         """What people may come for in this territory."""
         return [found for code, found in self.rules.catalogue.families.items() if self.territory.sites_of(code)]
 
-    @property
+    @cached_property
     def family(self) -> Family | None:
         return next((found for found in self.families if found.code == self.answers.one("family")), None)
 
-    @property
+    @cached_property
     def motifs(self) -> tuple[Motif, ...]:
         """Needs of the chosen family; which of them may be asked here: :func:`open_here`."""
         return self.rules.catalogue.motifs_of(self.family.code) if self.family else ()
 
-    @property
+    @cached_property
     def motif(self) -> Motif | None:
         chosen = self.answers.one("motif")
         return next((found for found in self.motifs if found.code == chosen and open_here(found)), None)
 
-    @property
+    @cached_property
     def sites(self) -> tuple[str, ...]:
         """Where this family is received."""
         return self.territory.sites_of(self.family.code) if self.family else ()
 
-    @property
+    @cached_property
     def chosen_sites(self) -> tuple[str, ...]:
         """Where the person can come; the only place there is needs no answer."""
         return self.sites if len(self.sites) == 1 else tuple(s for s in self.sites if s in self.answers.all("sites"))
 
-    @property
+    @cached_property
     def asks(self) -> tuple[Asked, ...]:
         return self.motif.asks if self.motif else ()
 
-    @property
+    @cached_property
     def asks_commune(self) -> bool:
         return self.motif is not None and self.motif.manner.jurisdiction is Jurisdiction.RESIDENCE
 
-    @property
+    @cached_property
     def reachable(self) -> bool:
         return bool(self.answers.one("email") or self.answers.one("phone"))
 
-    @property
+    @cached_property
     def screens(self) -> list[Screen]:
         """The screens that this person meets."""
         return [screen for screen in Screen if screen is not Screen.UNREACHABLE or not self.reachable]
@@ -258,6 +258,7 @@ def elsewhere(form: Form) -> tuple[str, str] | None:
     return departements.PREFECTURES[code] if code and code != form.territory.departement else None
 
 
+@lru_cache(maxsize=4096)
 def _spelled(name: str) -> str:
     """One form for “St-Paul-lès-Dax” and “SAINT PAUL LES DAX”."""
     words = name.replace("-", " ").casefold().split()
