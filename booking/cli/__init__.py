@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 
 from booking import logs
 from booking import settings as environment
-from booking.cli import draws, installation, people, rules
+from booking.cli import draws, installation, papers, people, rules
 from booking.domain.errors import BookingError
 from booking.gateways import keyring
 
-VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS)
+VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS, *papers.VERBS)
 
 
 def main(argv: list[str]) -> int:

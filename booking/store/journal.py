@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -64,3 +64,10 @@ def chain(session: Session, from_position: int, limit: int) -> Sequence[JournalR
 def newest_at(session: Session) -> datetime | None:
     """The time of the newest row: a clock that is before it is wrong."""
     return session.scalar(select(func.max(JournalRow.at)))
+
+
+def about(session: Session, subjects: Collection[str]) -> Sequence[JournalRow]:
+    """Every row about one of ``subjects`` (``demande:<id>``), in the order of their instant."""
+    return session.scalars(
+        select(JournalRow).where(JournalRow.subject.in_(subjects)).order_by(JournalRow.at, JournalRow.id)
+    ).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
@@ -93,3 +93,31 @@ def for_staff(session: Session, territory: str) -> Sequence[tuple[OutboxMessage,
         .order_by(OutboxMessage.created_at, OutboxMessage.id)
     ).all()
     return [(message, demande) for message, demande in rows]
+
+
+class Notice(NamedTuple):
+    """That a message was to be sent, and what became of it; never its words nor its address."""
+
+    channel: str
+    template: str
+    created_at: datetime
+    sent_at: datetime | None
+    failed_at: datetime | None
+    failure: str | None
+
+
+def notices_of(session: Session, demande_id: UUID) -> list[Notice]:
+    """Every message about a demande, oldest first."""
+    rows = session.execute(
+        select(
+            OutboxMessage.channel,
+            OutboxMessage.template,
+            OutboxMessage.created_at,
+            OutboxMessage.sent_at,
+            OutboxMessage.failed_at,
+            OutboxMessage.failure,
+        )
+        .where(OutboxMessage.demande_id == demande_id)
+        .order_by(OutboxMessage.created_at, OutboxMessage.id)
+    )
+    return [Notice(*row) for row in rows]
