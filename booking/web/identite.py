@@ -1,19 +1,23 @@
-"""Reading the forms about a person's identity: what the document says, what of it agrees, how to reach the person."""
+"""A person's document in front of an agent or a referent: reading the forms about it, and doing what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
 from booking.domain import checks
-from booking.domain.demande import Contact
+from booking.domain.demande import Contact, Proof
 from booking.domain.errors import InvalidInput
 from booking.domain.guichet import DocumentKind
 from booking.domain.identity import Element, Identity
+from booking.services import checks as checks_service
+from booking.services import files
 from booking.services.files import File
-from booking.web import saisie
+from booking.web import access, saisie
 
 _BIRTH = ("birth_day", "birth_month", "birth_year")
 OWN, ANOTHER = "oui", "non"
@@ -68,6 +72,35 @@ def contact(form: Mapping[str, str]) -> Contact | None:
     if errors:
         raise InvalidInput(next(iter(errors.values())), fields=errors)
     return Contact(email or None, phone, postal or None)
+
+
+def note_document(file: File, form: Mapping[str, str]) -> None:
+    """The document agrees with the file. Raises InvalidInput, Conflict('not_admitted'), Forbidden."""
+    checks_service.document_seen(access.world(), file.id, access.actor(), document(form), contact(form))
+
+
+def correct(file: File, form: MultiDict[str, str]) -> bool:
+    """The file says what the document says; True when link and code changed by it, to be handed over on paper.
+
+    Raises InvalidInput, Conflict when the rule refuses ('correction_…'), Forbidden.
+    """
+    world, actor = access.world(), access.actor()
+    today = world.clock.now().astimezone(ZoneInfo(file.zone)).date()
+    seen, wanted = document(form), read(form, file, today)
+    checks_service.correct_identity(world, file.id, wanted, actor, seen, confirmed(form))
+    return file.proof < Proof.DOCUMENT
+
+
+def code_paper(file: File) -> dict[str, Any]:
+    """What the paper with link and code shows. Raises NotFound('secrets')."""
+    world = access.world()
+    secrets = files.secrets(world, access.actor(), file)
+    return {"file": file, "secrets": secrets, "picture": world.render.qr(f"{world.public_url}/s/{secrets.link}")}
+
+
+def page_values(file: File, form: MultiDict[str, str]) -> dict[str, Any]:
+    """What templates/macros/identite.html is given."""
+    return {"file": file, "shown": shown(file, form), "typed": form, "countries": saisie.countries()}
 
 
 def on_page(refused: InvalidInput) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """The counter: the day, the files, the urgent cases. Every address names the territory and the site."""
 
-from booking.web.guichet import appels, dossiers, identites, journee, urgences
+from booking.web.guichet import appels, attestations, dossiers, identites, journee, urgences
 
 BLUEPRINTS = (
     journee.blueprint,
     dossiers.blueprint,
+    attestations.blueprint,
     identites.blueprint,
     appels.blueprint,
     urgences.blueprint,

@@ -17,6 +17,8 @@ from booking.web.guichet import place
 
 C = TypeVar("C", DocumentKind, Mismatch, Outcome, AbsenceReason, UndoReason)
 MATCHES = "oui"
+FARTHEST = timedelta(days=3660)
+"""No day list reaches farther than that; the calendar itself ends at the year 9999."""
 
 blueprint = Blueprint("journee", __name__, url_prefix="/guichet")
 
@@ -59,9 +61,10 @@ def _day_asked(where: place.Place) -> date:
     zone = place.rules().territory(where.territory).zone
     today = access.world().clock.now().astimezone(zone).date()
     try:
-        return date.fromisoformat(request.args.get("le", ""))
+        asked = date.fromisoformat(request.args.get("le", ""))
     except ValueError:
         return today
+    return asked if abs(asked - today) <= FARTHEST else today
 
 
 @blueprint.get("/<territory>/<site>/chercher")

@@ -3,63 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
-from booking.domain.accounts import ANYWHERE, Actor, Role
+from booking.domain.accounts import Role
 from booking.domain.demande import Channel
 from booking.domain.demarche import Asker
 from booking.domain.errors import Conflict, InvalidInput, NotFound
-from booking.services import checks, configuration, demande, documents, files, filing
+from booking.services import checks, demande, documents, files, filing
 from booking.web import access, papers, saisie
+from booking.web.referent import house
 
 _LAST = "dernier_recu"
 
 blueprint = Blueprint("suivi", __name__, url_prefix="/referent")
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """One structure, with its name."""
-
-    territory: str
-    structure: str
-    name: str
-
-    @property
-    def root(self) -> str:
-        return f"/referent/{self.territory}/{self.structure}"
-
-
-def _rules() -> configuration.Rules:
-    world = access.world()
-    with world.reading() as session_:
-        return configuration.current(session_, world.clock.now())
-
-
-def _house(territory: str, structure: str) -> House:
-    found = _rules().territory(territory).structures.get(structure)
-    if found is None:
-        raise NotFound("structure")
-    return House(territory, structure, found.name)
-
-
-def _houses(actor: Actor) -> list[House]:
-    return [
-        House(territory.code, code, structure.name)
-        for territory in _rules().territories.values()
-        for code, structure in territory.structures.items()
-        if {code, ANYWHERE} & actor.places(Role.REFERENT, territory.code)
-    ]
-
-
 @blueprint.get("/")
 @access.staff(Role.REFERENT)
 def choose_house() -> str | Response:
     """Straight to the files of the only structure; else a choice."""
-    houses = _houses(access.actor())
+    houses = house.of_referent(access.actor())
     if len(houses) == 1:
         return redirect(f"{houses[0].root}/dossiers", 303)
     return render_template("referent/structures.html", houses=houses)
@@ -69,72 +34,74 @@ def choose_house() -> str | Response:
 @access.staff(Role.REFERENT)
 def file_list(territory: str, structure: str) -> str:
     shown = files.of_structure(access.world(), access.actor(), territory, structure)
-    return render_template("referent/dossiers.html", house=_house(territory, structure), files=shown)
+    return render_template("referent/dossiers.html", house=house.of(territory, structure), files=shown)
 
 
 @blueprint.get("/<territory>/<structure>/je-peux")
 @access.staff(Role.REFERENT)
 def what_i_may(territory: str, structure: str) -> str:
-    rules = _rules()
+    rules = house.rules()
     families = {motif.family for motif in rules.catalogue.motifs.values() if Asker.REFERENT in motif.manner.asked_by}
     names = [rules.catalogue.families[code].label.fr for code in rules.catalogue.families if code in families]
-    return render_template("referent/je_peux.html", house=_house(territory, structure), families=names)
+    return render_template("referent/je_peux.html", house=house.of(territory, structure), families=names)
 
 
 @blueprint.get("/<territory>/<structure>/saisir")
 @access.staff(Role.REFERENT)
 def entry_page(territory: str, structure: str) -> str:
     key = access.world().entropy.token_bytes(16).hex()
-    return _entry(_house(territory, structure), saisie.blank(key, Channel.REFERENT, _rules().territory(territory)), {})
+    return _entry(
+        house.of(territory, structure), saisie.blank(key, Channel.REFERENT, house.rules().territory(territory)), {}
+    )
 
 
-def _entry(house: House, typed: saisie.Typed, errors: Mapping[str, str]) -> str:
-    rules = _rules()
-    form = saisie.offered(rules, rules.territory(house.territory), Asker.REFERENT, typed, errors)
-    return render_template("referent/saisir.html", house=house, form=form, countries=saisie.countries())
+def _entry(where: house.House, typed: saisie.Typed, errors: Mapping[str, str]) -> str:
+    rules = house.rules()
+    form = saisie.offered(rules, rules.territory(where.territory), Asker.REFERENT, typed, errors)
+    return render_template("referent/saisir.html", house=where, form=form, countries=saisie.countries())
 
 
 @blueprint.post("/<territory>/<structure>/saisir")
 @access.staff(Role.REFERENT)
 def enter(territory: str, structure: str) -> Response:
     """Filed with this structure, the person present. One form shown is one demande."""
-    house = _house(territory, structure)
+    where = house.of(territory, structure)
     typed = saisie.typed_in(request.form)
-    rules, world = _rules(), access.world()
+    rules, world = house.rules(), access.world()
     today = world.clock.now().astimezone(rules.territory(territory).zone).date()
     try:
         wanted = saisie.read(rules, rules.territory(territory), typed, today, structure)
         receipt = filing.file(world, wanted, typed.key, Channel.REFERENT, access.actor())
     except InvalidInput as refused:
-        return make_response(_entry(house, typed, saisie.on_page(refused)), refused.status)
+        return make_response(_entry(where, typed, saisie.on_page(refused)), refused.status)
     session[_LAST] = typed.key
-    return redirect(f"{house.root}/recu/{receipt.reference}", 303)
+    return redirect(f"{where.root}/recu/{receipt.reference}", 303)
 
 
 @blueprint.get("/<territory>/<structure>/recu/<reference>")
 @access.staff(Role.REFERENT)
 def receipt(territory: str, structure: str, reference: str) -> str | Response:
     """Shown to whoever typed the form, to be printed; nothing of it stays on a shared device."""
-    house = _house(territory, structure)
+    where = house.of(territory, structure)
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
     try:
         found = filing.receipt(access.world(), session.get(_LAST, ""))
     except (Conflict, NotFound):
-        return redirect(f"{house.root}/dossier/{reference}", 303)
+        return redirect(f"{where.root}/dossier/{reference}", 303)
     if found.reference != opened.reference:
-        return redirect(f"{house.root}/dossier/{reference}", 303)
-    return render_template("referent/recu.html", house=house, receipt=found, file=opened)
+        return redirect(f"{where.root}/dossier/{reference}", 303)
+    return render_template("referent/recu.html", house=where, receipt=found, file=opened)
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>")
 @access.staff(Role.REFERENT)
 def file(territory: str, structure: str, reference: str) -> str:
-    return _file_page(_house(territory, structure), reference, {})
+    return _file_page(house.of(territory, structure), reference, {})
 
 
-def _file_page(house: House, reference: str, errors: Mapping[str, str]) -> str:
-    opened = files.for_referent(access.world(), access.actor(), house.territory, house.structure, reference)
-    return render_template("referent/dossier.html", house=house, file=opened, errors=errors)
+def _file_page(where: house.House, reference: str, errors: Mapping[str, str]) -> str:
+    opened = files.for_referent(access.world(), access.actor(), where.territory, where.structure, reference)
+    return render_template("referent/dossier.html", house=where, file=opened, errors=errors)
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>/recu.pdf")
@@ -157,7 +124,7 @@ def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
 @access.staff(Role.REFERENT)
 def act_on_file(territory: str, structure: str, reference: str, act: str) -> Response:
     """What the person says, by the referent's hand."""
-    house = _house(territory, structure)
+    where = house.of(territory, structure)
     world, actor = access.world(), access.actor()
     opened = files.for_referent(world, actor, territory, structure, reference)
     verbs = {
@@ -170,6 +137,6 @@ def act_on_file(territory: str, structure: str, reference: str, act: str) -> Res
     try:
         verbs[act]()
     except Conflict as refused:
-        return make_response(_file_page(house, reference, {"page": refused.code}), refused.status)
+        return make_response(_file_page(where, reference, {"page": refused.code}), refused.status)
     flash("C’est enregistré.", "success")
-    return redirect(f"{house.root}/dossier/{reference}", 303)
+    return redirect(f"{where.root}/dossier/{reference}", 303)

@@ -1,0 +1,69 @@
+"""The document seen by a referent, the identity corrected as it says, and the new code handed over on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Blueprint, flash, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from booking.domain.accounts import Role
+from booking.domain.errors import Conflict, InvalidInput
+from booking.services import files
+from booking.services.files import File
+from booking.web import access, identite
+from booking.web.referent import house
+
+blueprint = Blueprint("identites_referent", __name__, url_prefix="/referent")
+
+
+def _file(territory: str, structure: str, reference: str) -> File:
+    return files.for_referent(access.world(), access.actor(), territory, structure, reference)
+
+
+@blueprint.get("/<territory>/<structure>/dossier/<reference>/identite")
+@access.staff(Role.REFERENT)
+def page(territory: str, structure: str, reference: str) -> str:
+    return _page(territory, structure, reference, {}, "")
+
+
+def _page(territory: str, structure: str, reference: str, errors: Mapping[str, str], refusal: str) -> str:
+    """``refusal``: why the rule for corrections says no."""
+    values = identite.page_values(_file(territory, structure, reference), request.form)
+    where = house.of(territory, structure)
+    return render_template("referent/identite.html", house=where, errors=errors, refusal=refusal, **values)
+
+
+@blueprint.post("/<territory>/<structure>/dossier/<reference>/document")
+@access.staff(Role.REFERENT)
+def document_seen(territory: str, structure: str, reference: str) -> Response:
+    """The document agrees with the file: the strongest proof takes over, with a new code in the person's hand."""
+    try:
+        identite.note_document(_file(territory, structure, reference), request.form)
+    except InvalidInput as refused:
+        return make_response(_page(territory, structure, reference, identite.on_page(refused), ""), refused.status)
+    except Conflict as refused:
+        return make_response(_page(territory, structure, reference, {"page": refused.code}, ""), refused.status)
+    flash("Le document est noté. Le lien et le code ont changé : donnez ce papier à la personne.", "success")
+    return redirect(f"{house.of(territory, structure).root}/dossier/{reference}/code", 303)
+
+
+@blueprint.post("/<territory>/<structure>/dossier/<reference>/identite")
+@access.staff(Role.REFERENT)
+def correct(territory: str, structure: str, reference: str) -> Response:
+    try:
+        changed = identite.correct(_file(territory, structure, reference), request.form)
+    except InvalidInput as refused:
+        return make_response(_page(territory, structure, reference, identite.on_page(refused), ""), refused.status)
+    except Conflict as refused:
+        return make_response(_page(territory, structure, reference, {}, refused.code), refused.status)
+    flash("L’identité est corrigée comme sur le document. La personne garde sa place.", "success")
+    return redirect(f"{house.of(territory, structure).root}/dossier/{reference}{'/code' if changed else ''}", 303)
+
+
+@blueprint.get("/<territory>/<structure>/dossier/<reference>/code")
+@access.staff(Role.REFERENT)
+def code(territory: str, structure: str, reference: str) -> str:
+    """The link and code in force, to print for the person who is there; who printed them is in the journal."""
+    values = identite.code_paper(_file(territory, structure, reference))
+    return render_template("referent/code.html", house=house.of(territory, structure), **values)

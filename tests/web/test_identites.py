@@ -1,0 +1,232 @@
+"""The document in front of an agent or a referent: it takes over, it corrects, and the rule's no says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import time
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from booking.domain.accounts import Actor, Right, Role
+from booking.domain.demande import Channel, Contact, Proof
+from booking.domain.identity import BirthDate, Identity
+from booking.gateways.render import TemplateRenderer
+from booking.ports import World
+from booking.services import filing, persons
+from booking.store.demande import Demande
+from booking.store.journal import JournalRow
+from booking.web.app import create_app
+from tests.support.pages import is_well_built
+from tests.support.staff import (
+    ANY_MORNING,
+    MIMIZAN,
+    SORE,
+    TERRITORY,
+    agent,
+    appoint,
+    browser,
+    day,
+    hire,
+    motif_of,
+    post,
+    register,
+    seed,
+    slot,
+)
+
+MDM = "/guichet/40-landes/mont-de-marsan"
+DIALLO = {
+    "document": "passport",
+    "family_name": "Diallo",
+    "given_names": "Awa",
+    "birth_year": "1990",
+    "birth_month": "05",
+    "birth_day": "12",
+    "birth_place": "",
+    "birth_country": "SN",
+}
+
+
+@pytest.fixture
+def hall(world: World) -> World:
+    return replace(seed(world), render=TemplateRenderer("https://rdv.prefecture.example"))
+
+
+@pytest.fixture
+def app(hall: World) -> Flask:
+    return create_app(hall, config={"TESTING": True})
+
+
+@pytest.fixture
+def awa(hall: World) -> Actor:
+    return agent(hall, "awa")
+
+
+@pytest.fixture
+def client(app: Flask, hall: World) -> FlaskClient:
+    return browser(app, hall, hire(hall, "camille", Right(Role.AGENT, TERRITORY, "mont-de-marsan")))
+
+
+def row(world: World, receipt: filing.Receipt) -> Demande:
+    with world.reading() as session:
+        return session.scalars(select(Demande).where(Demande.id == receipt.demande_id)).one()
+
+
+def test_a_new_code_is_offered_at_arrival_and_printed_for_the_person(
+    app: Flask, client: FlaskClient, hall: World, awa: Actor
+) -> None:
+    """R-59"""
+    receipt = register(hall, awa)
+    visit = f"{MDM}/visite/{appoint(hall, receipt, slot(hall, day(hall), time(10)))}"
+    arrived = post(client, visit, f"{visit}/arrivee", {"document": "passport", "correspond": "oui"})
+    page = client.get(arrived.location).text
+    is_well_built(page)
+    assert "Son lien et son code ont changé" in page
+    assert "ont changé" not in client.get(visit).text
+    paper = client.get(f"{MDM}/dossier/{receipt.reference}/code").text
+    is_well_built(paper)
+    secrets = persons.secrets_of(hall, row(hall, receipt))
+    assert secrets is not None
+    assert " ".join(secrets.code) in paper
+    assert "<svg" in paper
+    assert secrets.link not in paper, "the link is in the picture only"
+    assert app.test_client().get(f"/s/{receipt.link}").status_code == 404
+    assert app.test_client().get(f"/s/{secrets.link}").status_code == 200
+
+
+def test_papers_are_one_press_from_a_visit_and_a_file(client: FlaskClient, hall: World, awa: Actor) -> None:
+    receipt = register(hall, awa, contact=Contact(postal="12 rue des Essais\n40100 Dax"))
+    reference = appoint(hall, receipt, slot(hall, day(hall), time(10)))
+    file = f"{MDM}/dossier/{receipt.reference}"
+    for page, papers in (
+        (f"{MDM}/visite/{reference}", ("convocation", "recu")),
+        (file, ("convocation", "recu", "lettre")),
+    ):
+        text = client.get(page).text
+        for paper in papers:
+            assert f'href="{file}/{paper}.pdf"' in text
+            found = client.get(f"{file}/{paper}.pdf")
+            assert (found.status_code, found.mimetype, found.data[:4]) == (200, "application/pdf", b"%PDF")
+
+
+def test_a_document_that_agrees_takes_over_with_the_right_contact(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-59"""
+    receipt = register(hall, awa)
+    file = f"{MDM}/dossier/{receipt.reference}"
+    is_well_built(client.get(f"{file}/identite").text)
+    fields = {"formulaire": "document", "document": "passport", "contact": "non", "phone": "06 39 98 00 55"}
+    done = post(client, f"{file}/identite", f"{file}/document", fields)
+    assert (done.status_code, done.location) == (303, f"{file}/code")
+    found = row(hall, receipt)
+    assert found.proof is Proof.DOCUMENT
+    assert persons.contact_of(hall, found).phone == "+33639980055"
+    for wrong in ({"document": ""}, {"phone": "12"}, {"email": "x"}):
+        refused = post(client, f"{file}/identite", f"{file}/document", fields | wrong)
+        assert refused.status_code == 422, wrong
+        is_well_built(refused.text)
+
+
+def test_two_letters_are_corrected_and_the_kind_of_document_is_journalled(
+    client: FlaskClient, hall: World, awa: Actor
+) -> None:
+    """R-06"""
+    receipt = register(hall, awa, "Dialo")
+    file = f"{MDM}/dossier/{receipt.reference}"
+    done = post(client, f"{file}/identite", f"{file}/identite", DIALLO)
+    assert (done.status_code, done.location) == (303, f"{file}/code")
+    assert persons.identity_of(hall, row(hall, receipt)).family_name == "Diallo"
+    with hall.reading() as session:
+        details = session.scalars(select(JournalRow.details).where(JournalRow.verb == "identity_corrected")).one()
+    assert details["document"] == "passport"
+    again = post(client, f"{file}/identite", f"{file}/identite", DIALLO)
+    assert again.location == file, "the code changes once"
+
+
+def test_a_married_name_needs_the_birth_date_and_one_more_element(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-07"""
+    receipt = register(hall, awa)
+    page = f"{MDM}/dossier/{receipt.reference}/identite"
+    married: dict[str, str | list[str]] = {**DIALLO, "family_name": "Fontaine"}
+    refused = post(client, page, page, {**married, "montre": "birth"})
+    assert refused.status_code == 409
+    is_well_built(refused.text)
+    assert "Que faire" in refused.text
+    assert f"{MDM}/saisir" in refused.text
+    assert 'value="Fontaine"' in refused.text, "nothing typed is lost"
+    assert post(client, page, page, {**married, "montre": ["birth", "given_names"]}).status_code == 303
+    assert persons.identity_of(hall, row(hall, receipt)).family_name == "Fontaine"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({"document": ""}, 422, "Dites quel document"),
+        ({"birth_year": "19x0"}, 422, "Écrivez la date avec des chiffres"),
+        ({"family_name": "", "given_names": ""}, 422, "Écrivez au moins un nom"),
+        ({"birth_day": "21"}, 409, "La date de naissance ne correspond pas"),
+    ],
+)
+def test_what_the_form_or_the_rule_refuses_is_said(
+    client: FlaskClient, hall: World, awa: Actor, changes: dict[str, str], status: int, said: str
+) -> None:
+    """R-08"""
+    page = f"{MDM}/dossier/{register(hall, awa).reference}/identite"
+    refused = post(client, page, page, DIALLO | changes)
+    assert (refused.status_code, said in refused.text) == (status, True)
+    is_well_built(refused.text)
+
+
+def test_an_answer_at_the_counter_or_on_the_telephone_is_noted_so(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-60"""
+    from booking.domain.slots import SlotState
+    from booking.services import configuration, convocation
+    from booking.services.transaction import transaction
+    from booking.store.convocation import Convocation
+    from booking.store.slots import Slot
+
+    for number, by in enumerate(("counter", "phone")):
+        receipt = register(hall, awa, f"Zola{'ab'[number] * 4}")
+        slot_id = slot(hall, day(hall).replace(day=20), time(10 + number), state=SlotState.COMMITTED)
+        with transaction(hall) as tx:
+            demande, free = tx.session.get(Demande, receipt.demande_id), tx.session.get(Slot, slot_id)
+            assert demande is not None
+            assert free is not None
+            territory = configuration.current(tx.session, tx.now).territory(TERRITORY)
+            held = convocation.offer(tx, demande, free, territory, None).id
+        file = f"{MDM}/dossier/{receipt.reference}"
+        assert post(client, file, f"{file}/accepter", {"par": by}).status_code == 303
+        with hall.reading() as session:
+            assert session.scalars(select(Convocation.answered_by).where(Convocation.id == held)).one() == by
+
+
+def test_a_referent_does_the_same_for_the_own_structure_only(app: Flask, hall: World) -> None:
+    claude = browser(app, hall, hire(hall, "claude", Right(Role.REFERENT, TERRITORY, MIMIZAN)))
+    neighbour = browser(app, hall, hire(hall, "sore", Right(Role.REFERENT, TERRITORY, SORE)))
+    helper = hire(hall, "aline", Right(Role.REFERENT, TERRITORY, MIMIZAN))
+    actor = Actor(helper.account_id, "Aline", frozenset({Right(Role.REFERENT, TERRITORY, MIMIZAN)}), hall.clock.now())
+    need = filing.Filing(
+        territory=TERRITORY,
+        motif=motif_of(hall, "pan-permis"),
+        identity=Identity("Dialo", "Awa", BirthDate(1990, 5, 12), birth_country="SN"),
+        contact=Contact(),
+        availability=ANY_MORNING,
+        structure=MIMIZAN,
+    )
+    receipt = filing.file(hall, need, "form", Channel.REFERENT, actor)
+    own = f"/referent/{TERRITORY}/{MIMIZAN}/dossier/{receipt.reference}"
+    other = f"/referent/{TERRITORY}/{SORE}/dossier/{receipt.reference}"
+    is_well_built(claude.get(f"{own}/identite").text)
+    assert f'href="{own}/identite"' in claude.get(own).text
+    fields: dict[str, str | list[str]] = {"formulaire": "document", "document": "passport"}
+    saisir = f"/referent/{TERRITORY}/{SORE}/saisir"
+    for path in ("identite", "code"):
+        assert neighbour.get(f"{other}/{path}").status_code == 404
+    for path in ("identite", "document"):
+        assert post(neighbour, saisir, f"{other}/{path}", {**DIALLO, **fields}).status_code == 404
+    assert post(claude, f"{own}/identite", f"{own}/document", fields).location == f"{own}/code"
+    is_well_built(claude.get(f"{own}/code").text)
+    assert post(claude, f"{own}/identite", f"{own}/identite", DIALLO).location == own
+    assert row(hall, receipt).proof is Proof.DOCUMENT
