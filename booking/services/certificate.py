@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from booking.domain import certificate as rules
-from booking.domain.accounts import Actor
+from booking.domain.accounts import Actor, Role
 from booking.domain.certificate import Facts
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState
@@ -23,7 +23,6 @@ from booking.services import configuration, persons, waitlist
 from booking.services.configuration import Rules
 from booking.services.documents import PDF, Document
 from booking.services.guichet import spoken_name
-from booking.services.status import shown_state
 from booking.services.transaction import Transaction, transaction
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
@@ -51,11 +50,29 @@ def certificate(world: World, demande_id: UUID, actor: Actor | str) -> Document:
         if demande is None or demande.admitted_at is None:
             raise NotFound("demande")
         persons.allow(actor, demande)
-        in_force = configuration.current(tx.session, tx.now)
-        facts = _facts(tx, demande, in_force)
-        data = _paper(world, facts, demande, in_force)
-        tx.note(actor, "certificate_issued", f"demande:{demande.id}", demande.territory)
-    return Document(f"attestation-{facts.reference}.pdf", PDF, world.render.pdf("certificate", data))
+        data = _issue(tx, demande, actor)
+    return Document(f"attestation-{data['reference']}.pdf", PDF, world.render.pdf("certificate", data))
+
+
+def of_structure(world: World, actor: Actor, territory: str, structure: str) -> Document:
+    """The certificates of everybody for whom a structure filed, whose demande goes on, in one file to print.
+
+    Raises Forbidden, NotFound('demande') when there is none.
+    """
+    actor.require(Role.REFERENT, territory, structure)
+    with transaction(world) as tx:
+        live = [one for one in demandes.live_of_structure(tx.session, territory, structure) if one.admitted_at]
+        papers = [("certificate", _issue(tx, one, actor)) for one in live]
+    if not papers:
+        raise NotFound("demande")
+    return Document("attestations.pdf", PDF, world.render.pages(papers))
+
+
+def _issue(tx: Transaction, demande: Demande, actor: Actor | str) -> dict[str, Any]:
+    in_force = configuration.current(tx.session, tx.now)
+    data = _paper(tx.world, _facts(tx, demande, in_force), demande, in_force)
+    tx.note(actor, "certificate_issued", f"demande:{demande.id}", demande.territory)
+    return data
 
 
 def verify(world: World, text: str) -> Facts:
@@ -86,7 +103,7 @@ def _facts(tx: Transaction, demande: Demande, in_force: Rules) -> Facts:
     taken_part = _draws(session, demande, main, territory.zone)
     held = _held(session, demande, main)
     outlook = waitlist.outlook(tx.world, session, main.territory, main.family, main.cohort)
-    state = shown_state(demande, main)
+    state = persons.seen_state(session, demande, main)
     waits = state is DemandeState.WAITING
     leaf = next(iter(leaves.entries_of(session, demande.id)), None)
     return Facts(
