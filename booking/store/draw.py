@@ -155,6 +155,17 @@ def last_committed(session: Session, territory: str, family: str) -> Batch | Non
     )
 
 
+def numbered(session: Session, territory: str, family: str, limit: int, number: int | None = None) -> Sequence[Batch]:
+    """The newest numbered batches of a scope, newest first; only that one when ``number`` is given."""
+    wanted = Batch.number.is_not(None) if number is None else Batch.number == number
+    return session.scalars(
+        select(Batch)
+        .where(Batch.territory == territory, Batch.family == family, wanted)
+        .order_by(Batch.number.desc())
+        .limit(limit)
+    ).all()
+
+
 def last_main_number(session: Session, territory: str, family: str) -> int:
     """Number of the newest main draw of a scope; 0 before the first."""
     return (

@@ -129,3 +129,8 @@ def last_head(session: Session) -> LogHead | None:
 def published_size(session: Session) -> int:
     """The size of the newest published head; 0 before the first."""
     return session.scalar(select(func.max(LogHead.size)).where(LogHead.published_at.is_not(None))) or 0
+
+
+def published_heads(session: Session) -> Sequence[LogHead]:
+    """Every published head, oldest first."""
+    return session.scalars(select(LogHead).where(LogHead.published_at.is_not(None)).order_by(LogHead.size)).all()

@@ -1,6 +1,6 @@
 """Pages that anybody may open: the first page, the stepper, and the pages behind a demande's secret link."""
 
-from booking.web.public import certificate, filing, home, offer, receipt, status
+from booking.web.public import certificate, draws, filing, home, offer, receipt, status
 
 BLUEPRINTS = (
     home.blueprint,
@@ -8,6 +8,7 @@ BLUEPRINTS = (
     receipt.blueprint,
     status.blueprint,
     offer.blueprint,
+    draws.blueprint,
     certificate.blueprint,
     certificate.checking,
 )

@@ -1,0 +1,127 @@
+"""The draws, for everybody: what was promised before, what came out after, and how to check it alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, render_template
+
+from booking.gateways.catalogues import ROOT
+from booking.services import configuration, publications
+from booking.services.configuration import Rules
+from booking.services.publications import Published
+from booking.web import access
+
+KEPT_S = 3600
+PROGRAMS = frozenset({"verify_draw.py", "verify_log.py"})
+CHECKED_AT_ONCE = 4
+"""Draws that the page of receipts looks into: each file may be large."""
+
+blueprint = Blueprint("draws", __name__, url_prefix="/tirages")
+ONE = "/<territory>/<family>/<int:number>"
+
+
+def _rules() -> Rules:
+    world = access.world()
+    with world.reading() as session:
+        return configuration.current(session, world.clock.now())
+
+
+def _scopes(limit: int) -> list[dict[str, Any]]:
+    """Every territory and family with its newest draws; a scope that never drew is left out."""
+    rules, found = _rules(), []
+    for place in rules.territories.values():
+        for family in rules.catalogue.families.values():
+            draws = publications.index(access.world(), place.code, family.code)[:limit]
+            if draws:
+                found.append({"territory": place, "family": family, "draws": draws})
+    return found
+
+
+@blueprint.get("/")
+@access.public
+def index() -> str:
+    return render_template("public/tirages.html", scopes=_scopes(publications.SHOWN_PER_SCOPE))
+
+
+@blueprint.get("/pourquoi")
+@access.public
+def why() -> str:
+    return render_template("public/tirages_pourquoi.html")
+
+
+@blueprint.get("/mon-recu")
+@access.public
+def my_receipt() -> str:
+    """Everything happens in the browser: the receipt is not sent, and the files asked for are everybody's."""
+    return render_template("public/tirages_recu.html", scopes=_scopes(CHECKED_AT_ONCE))
+
+
+@blueprint.get(ONE)
+@access.public
+def one(territory: str, family: str, number: int) -> str:
+    world = access.world()
+    draw, rules = publications.one(world, territory, family, number), _rules()
+    result = publications.summary(publications.bundle(world, territory, family, number)) if draw.published_at else None
+    return render_template(
+        "public/tirages_un.html",
+        draw=draw,
+        promise=json.loads(draw.commitment),
+        result=result,
+        territory=rules.territory(territory),
+        family=rules.catalogue.families[family],
+    )
+
+
+@blueprint.get(f"{ONE}/engagement.json")
+@access.public
+def commitment(territory: str, family: str, number: int) -> Response:
+    return _file(publications.one(access.world(), territory, family, number).commitment, "application/json")
+
+
+@blueprint.get(f"{ONE}/tirage.json")
+@access.public
+def bundle(territory: str, family: str, number: int) -> Response:
+    return _file(publications.bundle(access.world(), territory, family, number), "application/json")
+
+
+@blueprint.get(f"{ONE}/tirage.sig")
+@access.public
+def signature(territory: str, family: str, number: int) -> Response:
+    found: Published = publications.one(access.world(), territory, family, number)
+    return _file(found.signature or abort(404), "application/octet-stream")
+
+
+@blueprint.get("/regles/<kind>/<scope>/<int:number>.json")
+@access.public
+def rules_in_force(kind: str, scope: str, number: int) -> Response:
+    return _file(publications.rules(access.world(), kind, scope, number).encode(), "application/json")
+
+
+@blueprint.get("/registre.txt")
+@access.public
+def leaves() -> Response:
+    return Response(publications.all_leaves(access.world()), mimetype="text/plain")
+
+
+@blueprint.get("/tetes.json")
+@access.public
+def heads() -> Response:
+    return jsonify(heads=publications.heads(access.world()))
+
+
+@blueprint.get("/programme/<name>")
+@access.public
+def program(name: str) -> Response:
+    """The programs that check, as text to read before running them."""
+    if name not in PROGRAMS:
+        abort(404)
+    return _file((ROOT / "verifier" / name).read_bytes(), "text/plain; charset=utf-8")
+
+
+def _file(data: bytes, media_type: str) -> Response:
+    """A file that never changes once it is there."""
+    answer = Response(data, content_type=media_type)
+    answer.headers["Cache-Control"] = f"public, max-age={KEPT_S}"
+    return answer

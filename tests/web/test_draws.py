@@ -1,0 +1,100 @@
+"""The pages of the draws: commitment before, result after, files that the stranger's program finds right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from booking.domain.identity import BirthDate, Identity
+from booking.gateways.catalogues import LANGUAGES, ROOT
+from booking.ports import World
+from booking.services import draw, log, slots
+from booking.web.app import create_app
+from tests.support import filings
+from tests.support.filings import FAMILY, TERRITORY
+
+HERE = f"/tirages/{TERRITORY}/{FAMILY}/1"
+
+
+@pytest.fixture
+def drawn(world: World) -> World:
+    filings.seeded(world)
+    slots.plan(world)
+    for name in ("Aminata", "Samira", "Lucie"):
+        filings.by_staff(world, identity=Identity("Diallo", name, BirthDate(1990, 5, 12), "Conakry", "GN"))
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    return world
+
+
+@pytest.fixture
+def client(drawn: World) -> FlaskClient:
+    return create_app(drawn, config={"TESTING": True}).test_client()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("path", ["/tirages/", "/tirages/pourquoi", "/tirages/mon-recu", HERE])
+def test_pages_are_there_in_every_language(client: FlaskClient, path: str, lang: str) -> None:
+    client.set_cookie("langue", lang)
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.text.count("<h1") == 1
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", answer.text)
+    assert not re.search(r"<script(?![^>]*\ssrc=\"/static/)", answer.text)
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_before_the_first_draw_it_is_said(world: World) -> None:
+    filings.seeded(world)
+    client = create_app(world, config={"TESTING": True}).test_client()
+    assert "pas encore eu de tirage" in client.get("/tirages/").text
+    assert client.get(HERE).status_code == 404
+
+
+def test_the_demonstration_says_that_it_proves_nothing(client: FlaskClient) -> None:
+    assert "ne prouve rien" in client.get(HERE).text
+
+
+def test_a_stranger_downloads_and_finds_that_nothing_differs(client: FlaskClient, tmp_path: Path) -> None:
+    names = {"tirage.json": f"{HERE}/tirage.json", "engagement.json": f"{HERE}/engagement.json"}
+    names |= {"registre.txt": "/tirages/registre.txt"}
+    names |= {name: f"/tirages/programme/{name}" for name in ("verify_draw.py", "verify_log.py")}
+    for name, address in names.items():
+        (tmp_path / name).write_bytes(client.get(address).data)
+    commands = (
+        ["verify_draw.py", "tirage.json", "--engagement", "engagement.json"],
+        ["verify_log.py", "registre.txt", "--tirages", "tirage.json"],
+    )
+    for command in commands:
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "RIEN NE DIFFÈRE"), done.stdout
+
+
+def test_the_signed_hash_is_that_of_the_file(client: FlaskClient, drawn: World) -> None:
+    data, signature = client.get(f"{HERE}/tirage.json").data, client.get(f"{HERE}/tirage.sig").data
+    [kid] = set(re.findall(r"<dt>key</dt><dd>([^<]+)</dd>", client.get(HERE).text))
+    assert drawn.keys.verify("log_head", kid, hashlib.sha256(data).digest(), signature)
+
+
+def test_the_rules_that_a_commitment_names_can_be_read(client: FlaskClient) -> None:
+    for name, rule in json.loads(client.get(f"{HERE}/engagement.json").data)["rules"].items():
+        text = client.get(f"/tirages/regles/{name}/{rule['number']}.json").data
+        assert hashlib.sha256(text).hexdigest() == rule["sha256"]
+    assert client.get("/tirages/regles/demarches/*/99.json").status_code == 404
+
+
+def test_only_the_two_programs_are_given_out(client: FlaskClient) -> None:
+    assert client.get("/tirages/programme/pyproject.toml").status_code == 404
+    assert client.get("/tirages/programme/verify_draw.py").data == (ROOT / "verifier/verify_draw.py").read_bytes()
+
+
+def test_heads_are_signed(client: FlaskClient, drawn: World) -> None:
+    log.sequence(drawn)
+    for head in client.get("/tirages/tetes.json").json["heads"]:  # type: ignore[index]
+        assert len(bytes.fromhex(head["root"])) == 32
