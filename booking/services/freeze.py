@@ -67,7 +67,7 @@ def freeze(world: World, batch_id: UUID) -> None:
             return
         rows.claim_scope(tx.session, batch)
         batch.frozen_at, batch.rules = tx.now, in_force.pinned(territory.code)
-        batch.log_size = leaves.next_position(tx.session)
+        batch.log_size = log.publish_head(tx)
         _freeze_slots(tx, batch, slots)
         lines = _freeze_lines(tx, batch, Reach.of(slots, tx.now.astimezone(territory.zone).date(), family.lead))
         batch.root = draw_rules.frozen_root(lines)

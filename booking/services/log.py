@@ -140,6 +140,15 @@ def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
         )
 
 
+def consistency_of(world: World, old: int, size: int) -> list[bytes]:
+    """Proof that the first ``old`` leaves are the beginning of the first ``size`` (RFC 6962); ValueError outside.
+
+    booking.domain.log.verify_consistency checks it against two signed heads.
+    """
+    with world.reading() as session:
+        return rules.Tree(rows.first(session, size)).consistency(old)
+
+
 def root_at(session: Session, size: int) -> bytes:
     """The root of the log when it had ``size`` leaves."""
     return rules.Tree(rows.first(session, size)).root()
@@ -218,13 +227,27 @@ def _sign_head(tx: Transaction) -> int:
     size, last = rows.next_position(tx.session), rows.last_head(tx.session)
     if size == 0 or (last and (last.size == size or tx.now - last.signed_at < HEAD_EVERY)):
         return 0
+    published = size - rows.published_size(tx.session) >= PUBLISHED_FROM_NEW
+    _add_head(tx, size).published_at = tx.now if published else None
+    return 1
+
+
+def _add_head(tx: Transaction, size: int) -> LogHead:
     root = root_at(tx.session, size)
     kid, signature = tx.world.keys.sign("log_head", rules.head_bytes(size, root, tx.now))
-    published = size - rows.published_size(tx.session) >= PUBLISHED_FROM_NEW
     head = LogHead(id=tx.new_id(), size=size, root=root, signed_at=tx.now, kid=kid, signature=signature)
-    head.published_at = tx.now if published else None
     tx.session.add(head)
-    return 1
+    return head
+
+
+def publish_head(tx: Transaction) -> int:
+    """At a freeze: a head over every leaf that has a position is published, whatever its age. Gives its size."""
+    size, head = rows.next_position(tx.session), rows.last_head(tx.session)
+    if size and (head is None or head.size != size):
+        head = _add_head(tx, size)
+    if head is not None:
+        head.published_at = head.published_at or tx.now
+    return size
 
 
 def _chain_journal(tx: Transaction) -> int:

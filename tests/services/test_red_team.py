@@ -1,0 +1,314 @@
+"""Insiders who know everything and may change everything, and a stranger with the published files and one receipt.
+
+Each test is a fraud carried out as well as an insider can: all that can be recomputed is recomputed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from booking.domain import draw as rules
+from booking.domain import log as log_rules
+from booking.domain.beacon import LOCAL, QUICKNET, local_signature
+from booking.domain.canonical import canonical
+from booking.domain.draw import Line
+from booking.domain.identity import BirthDate, Identity, canonical_bytes
+from booking.domain.log import Tree, person_commitment
+from booking.ports import World
+from booking.services import draw, log, publications, slots
+from booking.store import draw as draw_rows
+from booking.store import log as log_rows
+from tests.support import filings
+from tests.support.filings import FAMILY, TERRITORY
+from verifier import independence, verify_draw
+
+ROOT = Path(verify_draw.__file__).parent
+RIGHT = "RIEN NE DIFFÈRE"
+_names = count()
+
+
+@pytest.fixture
+def drawn(world: World) -> World:
+    """Two draws; between them two more people came."""
+    filings.seeded(world)
+    slots.plan(world)
+    for people in (4, 2):
+        for _ in range(people):
+            filings.by_staff(world, identity=somebody())
+        draw.run_now(world, TERRITORY, FAMILY, "system")
+    return world
+
+
+def somebody() -> Identity:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    number = next(_names)
+    return Identity(
+        f"Nom{letters[number % 26]}{letters[number // 26 % 26]}", "Alix", BirthDate(1980, 5, 12), "Dax", "FR"
+    )
+
+
+def public(world: World, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(publications.bundle(world, TERRITORY, FAMILY, number))
+    return found
+
+
+def full(world: World, number: int) -> dict[str, Any]:
+    with world.reading() as session:
+        batch = draw_rows.numbered(session, TERRITORY, FAMILY, 1, number)[0]
+        sealed, batch_id = batch.full_bundle_sealed, batch.id
+    assert sealed is not None
+    found: dict[str, Any] = json.loads(world.keys.open("batch", "full_bundle_sealed", batch_id, sealed))
+    return found
+
+
+def lines_of(bundle: dict[str, Any]) -> list[Line]:
+    opened = {part["leaf"]: part for part in bundle["private"]}
+    return [
+        Line(
+            leaf=bytes.fromhex(row["leaf"]),
+            code=row["code"],
+            priority=row["priority"],
+            cohort=row["cohort"],
+            classes=tuple(opened[row["leaf"]]["classes"]),
+            attached=(),
+            salt=bytes.fromhex(opened[row["leaf"]]["salt"]),
+        )
+        for row in bundle["lines"]
+    ]
+
+
+def forged(bundle: dict[str, Any], lines: Sequence[Line], signature: bytes | None = None, **changes: Any) -> Any:
+    """A whole new draw by the insider: other lines or another commitment, everything that follows recomputed."""
+    said = bundle["commitment"]
+    capacity = {row["class"]: [rules.Place(*place) for place in row["places"]] for row in said["capacity"]}
+    commitment = {
+        **said,
+        "root": rules.frozen_root(lines).hex(),
+        "counts": {code: sum(line.code == code for line in lines) for code in "HPW"},
+        **changes,
+    }
+    signature = signature or bytes.fromhex(bundle["beacon"]["signature"])
+    outcome = rules.run(lines, capacity, rules.seed(canonical(commitment), signature))
+    found = rules.public_bundle(commitment, bundle["evidence"], signature, lines, outcome)
+    return rules.full_bundle(found, lines, outcome)
+
+
+Stranger = Callable[..., str]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Stranger:
+    """Run a program of the verifier on values written to files; what it says."""
+
+    def run(program: str, *arguments: object) -> str:
+        words = []
+        for number, argument in enumerate(arguments):
+            if not isinstance(argument, str):
+                path = tmp_path / f"{number}.json"
+                path.write_bytes(argument if isinstance(argument, bytes) else canonical(argument))
+                words.append(str(path))
+            else:
+                words.append(argument)
+        command = [sys.executable, str(ROOT / program), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    return run
+
+
+def right(said: str) -> bool:
+    return said.rstrip().endswith(RIGHT)
+
+
+def test_without_fraud_nothing_is_flagged(drawn: World, stranger: Stranger) -> None:
+    leaves = publications.all_leaves(drawn).encode()
+    assert right(stranger("verify_draw.py", full(drawn, 1), full(drawn, 2)))
+    assert right(stranger("verify_log.py", leaves, "--tirages", public(drawn, 1), public(drawn, 2)))
+    assert right(stranger("verify_draw.py", forged(full(drawn, 1), lines_of(full(drawn, 1)))))
+
+
+def test_a_ghost_entry_after_the_head(drawn: World, stranger: Stranger) -> None:
+    """A list with one more line is a right list; but the log of that hour does not hold its leaf."""
+    honest = full(drawn, 2)
+    ghost = replace(lines_of(honest)[-1], leaf=hashlib.sha256(b"ghost").digest(), code="W", classes=())
+    draw_of_insider = forged(honest, [*lines_of(honest), ghost])
+    assert right(stranger("verify_draw.py", draw_of_insider))
+    said = stranger("verify_log.py", publications.all_leaves(drawn).encode(), "--tirages", draw_of_insider)
+    assert "[fantôme]" in said
+    assert ghost.leaf.hex() in said
+
+
+def test_a_log_rewritten_to_hold_the_ghost(drawn: World, stranger: Stranger) -> None:
+    """Whoever kept one head sees it; and so does every draw before."""
+    with drawn.reading() as session:
+        head = log_rows.last_head(session)
+    assert head is not None
+    leaves = publications.all_leaves(drawn).splitlines()
+    rewritten = "\n".join([hashlib.sha256(b"ghost").hexdigest(), *leaves]).encode()
+    kept = f"{head.size}:{head.root.hex()}"
+    assert right(stranger("verify_log.py", "\n".join(leaves).encode(), "--tete", kept))
+    assert "[tête]" in stranger("verify_log.py", rewritten, "--tete", kept)
+    assert "[tête]" in stranger("verify_log.py", rewritten, "--tirages", public(drawn, 1))
+
+
+def test_a_back_dated_entry(drawn: World, stranger: Stranger) -> None:
+    """After the commitment the root differs; before it, the draw before did not know the age."""
+    honest = full(drawn, 2)
+    newcomer = next(row for row in honest["lines"] if row["code"] == "W" and row["cohort"] == 2)
+    after = json.loads(canonical(honest))
+    next(row for row in after["lines"] if row["leaf"] == newcomer["leaf"])["cohort"] = 1
+    assert "[racine]" in stranger("verify_draw.py", after)
+    aged = [replace(one, cohort=1) if one.leaf.hex() == newcomer["leaf"] else one for one in lines_of(honest)]
+    leaves = publications.all_leaves(drawn).encode()
+    said = stranger("verify_log.py", leaves, "--tirages", public(drawn, 1), forged(honest, aged))
+    assert "à faire expliquer" in said
+    assert newcomer["leaf"] in said
+
+
+def test_an_entry_left_out_of_the_freeze(drawn: World, stranger: Stranger) -> None:
+    honest = full(drawn, 1)
+    victim = honest["lines"][0]["leaf"]
+    without = forged(honest, lines_of(honest)[1:])
+    assert right(stranger("verify_draw.py", without))
+    assert "[absente]" in stranger("verify_draw.py", without, "--feuille", victim)
+    assert right(stranger("verify_draw.py", honest, "--feuille", victim))
+
+
+def test_a_private_seed_ground_until_a_friend_wins(drawn: World, stranger: Stranger) -> None:
+    """Twenty private tries turn one chance in five into certainty; none of them is the round that was named."""
+    honest = full(drawn, 1)
+    lines = [line for line in lines_of(honest) if line.code == "W"]
+    friend = lines[0].leaf
+
+    def wins(signature: bytes) -> bool:
+        return rules.order(lines, rules.seed(canonical(honest["commitment"]), signature))[0].leaf == friend
+
+    tries = [local_signature(number) for number in range(1, 61)]
+    ground = next(signature for signature in tries if wins(signature))
+    said = honest["commitment"]["beacon"]
+    report = verify_draw.Report()
+    quicknet = {**said, "source": QUICKNET.source, "chain": QUICKNET.chain, "public_key": QUICKNET.public_key}
+    bundle = {"commitment": {"beacon": quicknet}, "beacon": {"signature": ground.hex()}}
+    verify_draw.check_beacon(bundle, report)
+    assert report.faults
+    other = forged(honest, lines_of(honest), beacon={**said, "round": said["round"] + 7})
+    assert "[tour]" in stranger("verify_draw.py", other)
+
+
+def test_a_silent_second_draw(drawn: World, stranger: Stranger) -> None:
+    """Drawn again an hour later under the same number: whoever kept the commitment sees it, and so does the next."""
+    honest = full(drawn, 1)
+    kept, beacon = canonical(honest["commitment"]), honest["commitment"]["beacon"]
+    later = LOCAL.round_at(beacon["round"]) + timedelta(hours=1)
+    number = LOCAL.round_for(later)
+    again = forged(
+        honest,
+        lines_of(honest),
+        local_signature(number),
+        beacon={**beacon, "round": number, "at": later.strftime("%Y-%m-%dT%H:%M:%SZ")},
+    )
+    assert right(stranger("verify_draw.py", again))
+    assert "[engagement]" in stranger("verify_draw.py", again, "--engagement", kept)
+    leaves = publications.all_leaves(drawn).encode()
+    assert "[suite]" in stranger("verify_log.py", leaves, "--tirages", again, public(drawn, 2))
+
+
+def test_a_commitment_published_late(drawn: World, stranger: Stranger) -> None:
+    honest = full(drawn, 1)
+    at = honest["commitment"]["beacon"]["at"]
+    late = {
+        **honest,
+        "evidence": [{"kind": "rfc3161", "at": at}, {"kind": "mail", "at": at}, {"kind": "mail", "at": at}],
+    }
+    assert "NON PROUVÉE" in stranger("verify_draw.py", late)
+    assert "[délai]" in stranger("verify_draw.py", forged(honest, lines_of(honest), frozen=at))
+
+
+def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
+    altered = full(drawn, 1)
+    one, two = [row for row in altered["private"] if row["slot"]][:2]
+    one["slot"], two["slot"] = two["slot"], one["slot"]
+    assert "[créneau]" in stranger("verify_draw.py", altered) or "[date]" in stranger("verify_draw.py", altered)
+    shown = public(drawn, 1)
+    shown["lines"][0]["placed"] = not shown["lines"][0]["placed"]
+    found = publications.one(drawn, TERRITORY, FAMILY, 1)
+    assert "[servis]" in stranger("verify_draw.py", shown)
+    assert hashlib.sha256(canonical(shown)).digest() != found.bundle_hash
+
+
+def test_a_leaf_re_pointed_to_a_buyer(world: World) -> None:
+    """The row in the database may say another person: the leaf opens for the first one only."""
+    filings.seeded(world)
+    receipt = filings.by_staff(world).log
+    assert receipt is not None
+    entry = json.loads(receipt.entry)
+    seller, buyer = (
+        person_commitment(receipt.salt, canonical_bytes(who)).hex() for who in (filings.AMINATA, filings.OTHER)
+    )
+    assert entry["person"] == seller
+    for salt in (receipt.salt, bytes(32)):
+        bought = canonical({**entry, "person": buyer})
+        assert log_rules.leaf_hash(salt, bought) != receipt.leaf
+
+
+def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(drawn: World) -> None:
+    published = {(head["size"], head["root"]) for head in publications.heads(drawn)}
+    for number in (1, 2):
+        promised = public(drawn, number)["commitment"]["log"]
+        assert (promised["size"], promised["root"]) in published
+
+
+def test_two_heads_of_one_log_agree_and_a_contradiction_shows(drawn: World) -> None:
+    old, new = (head["size"] for head in publications.heads(drawn)[:2])
+    leaves = [bytes.fromhex(leaf) for leaf in publications.all_leaves(drawn).split()]
+    path = log.consistency_of(drawn, old, new)
+    root = Tree(leaves[:new]).root()
+    assert log_rules.verify_consistency(old, Tree(leaves[:old]).root(), new, root, path)
+    other = Tree([bytes(32), *leaves[1:old]]).root()
+    assert not log_rules.verify_consistency(old, other, new, root, path)
+
+
+# --- order by the hour of filing ------------------------------------------------------------------------------
+
+
+def cohorts(seed: int, bias: float) -> Iterator[list[tuple[int, float]]]:
+    """Three cohorts of 150 people: (hour, lottery number); ``bias`` is how much of the number comes from the hour."""
+    chance = random.Random(seed)
+    for _ in range(3):
+        yield [(hour, chance.random() + bias * hour / 150) for hour in range(150)]
+
+
+def flagged(bias: float, draws: int = 300) -> float:
+    found = [independence.independence(list(cohorts(seed, bias))) < independence.LEVEL for seed in range(draws)]
+    return sum(found) / draws
+
+
+def test_an_order_by_hour_of_filing_is_flagged_with_power() -> None:
+    """Even when only a part of the lottery number comes from the hour; the whole of it is always seen."""
+    assert flagged(0.5) >= 0.99
+    assert flagged(100) == 1
+
+
+def test_an_honest_order_is_hardly_ever_flagged() -> None:
+    assert flagged(0) <= 0.01
+
+
+def test_the_rules_own_order_passes() -> None:
+    seeds = [hashlib.sha256(bytes([number])).digest() for number in range(100)]
+    lines = [hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(200)]
+    flags = 0
+    for seed in seeds:
+        ranks = {leaf: rank for rank, leaf in enumerate(sorted(lines, key=lambda leaf: rules.key(seed, leaf)))}
+        flags += independence.independence([[(hour, ranks[leaf]) for hour, leaf in enumerate(lines)]]) < 0.01
+    assert flags <= 5
