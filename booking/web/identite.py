@@ -62,9 +62,10 @@ def document(form: Mapping[str, str]) -> DocumentKind:
 
 def contact(form: Mapping[str, str]) -> Contact | None:
     """The contact that replaces the one on file; None: the person says that it is theirs. Raises InvalidInput."""
-    if form.get("contact", OWN) != ANOTHER:
-        return None
     email, typed, postal = (form.get(name, "")[:200].strip() for name in ("email", "phone", "postal"))
+    # Whoever typed another one and forgot the box is not made to type it again.
+    if form.get("contact", OWN) != ANOTHER and not (email or typed or postal):
+        return None
     phone = saisie.phone_of(typed) if typed else None
     errors = checks.contact_errors({"email": email, "phone": phone or ""})
     if typed and phone is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -164,6 +166,30 @@ def test_letters_are_printed_in_one_file_and_posted_once(world: World, agent: Ac
     assert filings.verbs(world).count("post_done") == len(waiting)
     with pytest.raises(NotFound):
         errands.letters(world, agent, TERRITORY)
+
+
+def test_a_letter_is_written_in_the_language_of_its_reader(world: World, agent: Actor) -> None:
+    receipt = filings.by_staff(world, contact=POSTAL, lang="ar")
+    given: list[tuple[str, dict[str, object]]] = []
+
+    class Recording(TemplateRenderer):
+        def pages(self, papers: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
+            given.extend((template, dict(data)) for template, data in papers)
+            return super().pages(papers)
+
+    seen = replace(world, render=Recording("https://rdv.prefecture.example"))
+    assert errands.letters(seen, agent, TERRITORY).name == "courriers.pdf"
+    (template, notice), (second, paper) = given
+    assert (template, second, paper["reference"]) == ("notice", "receipt", receipt.reference)
+    assert notice["lang"] == "ar"
+    subjects = [words["subject"] for words in notice["texts"]]  # type: ignore[attr-defined]
+    assert len(subjects) == 2
+    assert subjects[1] == world.render.message("post/filed", "fr", {"reference": "x", **_filed(world)})[0]
+    assert notice["recipient"] == ["Aminata Diallo", "12 rue des Essais", "40100 Dax"]
+
+
+def _filed(world: World) -> dict[str, str]:
+    return {"filed_at": world.clock.now().isoformat(), "zone": "Europe/Paris"}
 
 
 def test_a_letter_says_the_words_in_both_languages_and_not_that_it_is_automatic(world: World) -> None:

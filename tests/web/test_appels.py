@@ -104,6 +104,7 @@ def test_what_cannot_be_noted_is_said_on_the_page(
 def test_nobody_at_home_is_called_again_later(client: FlaskClient, hall: World, awa: Actor) -> None:
     """R-61"""
     offered(hall, awa, "Zola", NOBODY)
+    assert "Pas de réponse" not in client.get(TO_TELL).text, "there is no number to dial"
     post(client, TO_TELL, answer_of(client.get(TO_TELL).text), {"reponse": "no_answer"})
     page = client.get(TO_TELL).text
     assert "Personne à appeler" in page

@@ -123,6 +123,9 @@ def test_a_document_that_agrees_takes_over_with_the_right_contact(client: FlaskC
     found = row(hall, receipt)
     assert found.proof is Proof.DOCUMENT
     assert persons.contact_of(hall, found).phone == "+33639980055"
+    forgotten = {**fields, "contact": "oui", "phone": "06 39 98 00 66"}
+    assert post(client, f"{file}/identite", f"{file}/document", forgotten).status_code == 303
+    assert persons.contact_of(hall, row(hall, receipt)).phone == "+33639980066"
     for wrong in ({"document": ""}, {"phone": "12"}, {"email": "x"}):
         refused = post(client, f"{file}/identite", f"{file}/document", fields | wrong)
         assert refused.status_code == 422, wrong
