@@ -132,7 +132,8 @@ def admit(tx: Transaction, demande: Demande, proof: Proof, actor: Actor | str) -
     demande.proof, demande.admitted_at, demande.last_sign_at = proof, tx.now, tx.now
     if demande.state is DemandeState.PROVISIONAL:
         persons.move(tx, demande, DemandeState.ADMITTED)
-    log.append(tx, demande, EntryType.ATTACHED if main else EntryType.ADMITTED, identity)
+    # The entry stands on the receipt: “attached” there would tell a guesser that the person is registered.
+    log.append(tx, demande, EntryType.ADMITTED, identity)
     persons.move(tx, demande, DemandeState.WAITING)
     tx.note(
         actor, "demande_admitted", f"demande:{demande.id}", demande.territory, proof=str(proof), attached=bool(main)

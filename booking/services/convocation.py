@@ -6,7 +6,9 @@ See docs/regles.md, R-30 to R-43.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from booking.domain import convocation as rules
@@ -51,6 +53,11 @@ def free(tx: Transaction, slot: Slot) -> None:
     move(slot, SlotState.OPEN)
     slot.freed_at = tx.now
     tx.note(SYSTEM, "slot_freed", f"slot:{slot.id}", slot.territory, family=slot.family)
+
+
+def _tell(tx: Transaction, held: Convocation, template: str, event: str, params: Mapping[str, Any]) -> None:
+    """Tell the person about what they hold; an entry that joined them after the offer hears nothing of it."""
+    tell(tx, _demande_of(tx, held), template, f"{event}:{held.id}", params, since_at=held.offered_at)
 
 
 def demote(tx: Transaction, demande: Demande, code: DemotionCode) -> None:
@@ -140,7 +147,7 @@ def confirm(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None
     Raises NotFound, Conflict('offer_over').
     """
     with transaction(world) as tx:
-        demande, held = _live(tx, demande_id)
+        demande, held = _live(tx, demande_id, actor)
         if held.state is ConvocationState.CONFIRMED:
             return
         if held.expires_at is not None and held.expires_at <= tx.now:
@@ -159,7 +166,7 @@ def _confirm(tx: Transaction, demande: Demande, held: Convocation, slot: Slot, t
     if by not in (STANDING, SYSTEM):
         demande.last_sign_at = tx.now
     params = {**place_and_hour(slot, territory), "convocation": held.reference}
-    tell(tx, demande, "confirmed", f"confirmed:{held.id}", params)
+    _tell(tx, held, "confirmed", "confirmed", params)
 
 
 def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
@@ -168,33 +175,45 @@ def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None
     Raises NotFound, Conflict('offer_over').
     """
     with transaction(world) as tx:
-        demande, held = _live(tx, demande_id)
+        demande, held = _live(tx, demande_id, actor)
         if held.state is not ConvocationState.OFFERED:
             raise Conflict("offer_over")
-        if tx.session.get(Refusal, (held.id, demande_id)) is None:
-            tx.session.add(Refusal(convocation_id=held.id, demande_id=demande_id, said_at=tx.now))
-            tx.session.flush()
         tx.note(actor, "offer_refused", f"demande:{demande_id}", demande.territory, by=by)
-        said_no = {refusal.demande_id for refusal in rows.refusals(tx.session, held.id)}
-        if any(voice.id not in said_no for voice in persons.voices(tx.session, demande)):
+        if not _unanimous(tx, demande, held, demande_id):
             return
         held.answered_at, held.answered_by = tx.now, by
         _refuse(tx, demande, held, ConvocationState.DECLINED)
 
 
+def _unanimous(tx: Transaction, demande: Demande, held: Convocation, entry_id: UUID) -> bool:
+    """Note the no of one entry; True once every entry that was told has said it: one alone takes nothing away."""
+    said = tx.session.get(Refusal, (held.id, entry_id))
+    if said is None:
+        tx.session.add(Refusal(convocation_id=held.id, demande_id=entry_id, said_at=tx.now))
+    else:
+        said.said_at = tx.now
+    tx.session.flush()
+    said_no = {refusal.demande_id for refusal in rows.refusals(tx.session, held.id)}
+    return all(voice.id in said_no for voice in persons.voices(tx.session, demande, held.offered_at))
+
+
 def give_back(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
     """The person cannot come after all. The slot goes to others; it counts as a refusal told later.
+
+    With several entries only a unanimous no counts, as for an offer; staff speak for the person before them, for all.
 
     Raises NotFound, Conflict('appointment_over') once its hour is past.
     """
     with transaction(world) as tx:
-        demande, held = _live(tx, demande_id)
+        demande, held = _live(tx, demande_id, actor)
         slot, territory = _slot_of(tx, held)
         if held.state is not ConvocationState.CONFIRMED or slot.start_at <= tx.now:
             raise Conflict("appointment_over")
+        tx.note(actor, "appointment_given_back", f"demande:{demande_id}", demande.territory, by=by)
+        if not _unanimous(tx, demande, held, demande_id) and not isinstance(actor, Actor):
+            return
         _refuse(tx, demande, held, ConvocationState.CANCELLED)
-        tx.note(actor, "appointment_given_back", f"demande:{demande.id}", demande.territory, by=by)
-        tell(tx, demande, "cancelled_by_usager", f"given_back:{held.id}", place_and_hour(slot, territory))
+        _tell(tx, held, "cancelled_by_usager", "given_back", place_and_hour(slot, territory))
 
 
 def _refuse(tx: Transaction, demande: Demande, held: Convocation, end: ConvocationState) -> None:
@@ -205,7 +224,7 @@ def _refuse(tx: Transaction, demande: Demande, held: Convocation, end: Convocati
     free(tx, _slot_of(tx, held)[0])
     _apply(tx, demande, consequence)
     if end is ConvocationState.DECLINED:
-        tell(tx, demande, "declined", f"declined:{held.id}", {"keeps_place": consequence.keeps_cohort})
+        _tell(tx, held, "declined", "declined", {"keeps_place": consequence.keeps_cohort})
 
 
 def remind(world: World) -> int:
@@ -227,7 +246,7 @@ def _remind(tx: Transaction, held: Convocation) -> bool:
     if not rules.reminder_due(slot.start_at, tx.now, territory.zone):
         return False
     held.reminded_at = tx.now
-    tell(tx, _demande_of(tx, held), "reminder", f"reminder:{held.id}", place_and_hour(slot, territory))
+    _tell(tx, held, "reminder", "reminder", place_and_hour(slot, territory))
     return True
 
 
@@ -259,7 +278,7 @@ def _expire(tx: Transaction, held: Convocation) -> None:
     keeps_place = pause.silences_before == 0
     last_at = tx.now + timedelta(days=PAUSE_KEEPS_COHORT_DAYS) if keeps_place else pause.closes_at
     params = {"keeps_place": keeps_place, "answer_before_on": last_at.astimezone(territory.zone).date().isoformat()}
-    tell(tx, demande, "expired", f"expired:{held.id}", params)
+    _tell(tx, held, "expired", "expired", params)
 
 
 def cancel_by_administration(tx: Transaction, slot: Slot, reason: str) -> None:
@@ -273,7 +292,7 @@ def cancel_by_administration(tx: Transaction, slot: Slot, reason: str) -> None:
     held.outcome_reason = reason
     _apply(tx, demande, rules.after_cancellation_by_administration())
     tx.note(SYSTEM, "appointment_taken_away", f"demande:{demande.id}", demande.territory, reason=reason)
-    tell(tx, demande, "cancelled_by_administration", f"taken:{held.id}", place_and_hour(slot, territory))
+    _tell(tx, held, "cancelled_by_administration", "taken", place_and_hour(slot, territory))
 
 
 def release(tx: Transaction, demande: Demande) -> None:
@@ -288,14 +307,16 @@ def release(tx: Transaction, demande: Demande) -> None:
 # --- rows ----------------------------------------
 
 
-def _live(tx: Transaction, demande_id: UUID) -> tuple[Demande, Convocation]:
-    """The demande that stands for ``demande_id`` and what it holds. Raises NotFound."""
+def _live(tx: Transaction, demande_id: UUID, actor: Actor | str) -> tuple[Demande, Convocation]:
+    """The demande that stands for ``demande_id`` and what it holds, if that entry may know. Raises NotFound."""
     entry = demandes.by_id(tx.session, demande_id)
     if entry is None:
         raise NotFound("demande")
     demande = demandes.by_id(tx.session, entry.attached_to_id or entry.id, lock=True)
     held = rows.live_of(tx.session, demande.id, lock=True) if demande else None
     if demande is None or held is None:
+        raise NotFound("offer")
+    if not isinstance(actor, Actor) and not persons.hears(entry, demande, held.offered_at):
         raise NotFound("offer")
     return demande, held
 

@@ -51,7 +51,7 @@ def amend(world: World, demande_id: UUID, availability: Availability, actor: Act
 
     def act(tx: Transaction) -> None:
         entry, main = _entry_and_main(tx, demande_id, actor)
-        if main.state not in AMENDABLE:
+        if persons.seen_state(tx.session, entry, main) not in AMENDABLE:
             raise Conflict("not_amendable")
         territory = configuration.current(tx.session, tx.now).territory(entry.territory)
         check_availability(territory, entry.family, availability)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from booking.domain.demande import Contact
@@ -16,14 +17,22 @@ POST, CALL = "post", "call"
 
 
 def tell(
-    tx: Transaction, demande: Demande, template: str, event: str, params: Mapping[str, Any], *, everybody: bool = True
+    tx: Transaction,
+    demande: Demande,
+    template: str,
+    event: str,
+    params: Mapping[str, Any],
+    *,
+    everybody: bool = True,
+    since_at: datetime | None = None,
 ) -> None:
     """Put ``template`` into the outbox for ``demande`` and, with ``everybody``, for each entry attached to it.
 
     ``event`` names the event once and for all (``offer:<id>``): said twice, it is sent once. Who has neither mail nor
     telephone gets a letter, printed by the staff; without an address their name goes on the staff's call list.
+    ``since_at``: when what is told began; entries that joined later are not told.
     """
-    tell_each(tx, persons.voices(tx.session, demande) if everybody else [demande], template, event, params)
+    tell_each(tx, persons.voices(tx.session, demande, since_at) if everybody else [demande], template, event, params)
 
 
 def tell_each(

@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 
 from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.checks import mailbox_key, phone_key, reference_from_entropy
+from booking.domain.convocation import ConvocationState
 from booking.domain.demande import (
+    LIVE_STATES,
     Availability,
     Contact,
     DemandeState,
@@ -37,6 +39,7 @@ from booking.services import log
 from booking.services.transaction import SYSTEM, Transaction, scope_of
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
+from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 
 # --- what a row holds, opened and sealed ---------------------------------------------------------------------
@@ -254,10 +257,45 @@ def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande
     return entry, main
 
 
-def voices(session: Session, main: Demande) -> list[Demande]:
-    """The entries that are written to and whose answer counts: the main one and those attached, unless revoked."""
+def voices(session: Session, main: Demande, since_at: datetime | None = None) -> list[Demande]:
+    """The entries that are written to and whose answer counts: the main one and those attached, unless revoked.
+
+    ``since_at``: when what is spoken of began; whoever joined later does not hear of it.
+    """
     entries = [main, *demandes.attached_entries(session, main.id)]
-    return [entry for entry in entries if entry.revoked_at is None]
+    return [entry for entry in entries if entry.revoked_at is None and hears(entry, main, since_at)]
+
+
+def hears(entry: Demande, main: Demande, since_at: datetime | None) -> bool:
+    """Whether ``entry`` may know what began at ``since_at``: who files under a name learns nothing of before."""
+    late = since_at is not None and entry.admitted_at is not None and entry.admitted_at > since_at
+    return entry.id == main.id or not late
+
+
+def seen_state(session: Session, entry: Demande, main: Demande) -> DemandeState:
+    """The state as the page of ``entry`` says it: that of whoever stands for the person, if this entry may know it,
+    except for what it alone did: withdraw, ask for a pause, give the appointment back.
+    """
+    held = convocations.live_of(session, main.id)
+    served_with_main = entry.state is DemandeState.CLOSED and main.state is DemandeState.SERVED
+    if entry.state not in LIVE_STATES and not served_with_main:
+        return entry.state
+    waits = main.state is DemandeState.WAITING
+    if held is not None:
+        waits = not hears(entry, main, held.offered_at) or _gave_back(session, entry, held)
+    elif main.state is DemandeState.PAUSED:
+        waits = not hears(entry, main, main.paused_at)
+    if waits:
+        return DemandeState.PAUSED if entry.pause_reason == PauseReason.ASKED else DemandeState.WAITING
+    return main.state
+
+
+def _gave_back(session: Session, entry: Demande, held: Convocation) -> bool:
+    """Whether this entry said no to what somebody had confirmed; another one of the person has not."""
+    if held.state is not ConvocationState.CONFIRMED or held.answered_at is None:
+        return False
+    said = convocations.refusals(session, held.id)
+    return any(refusal.demande_id == entry.id and refusal.said_at > held.answered_at for refusal in said)
 
 
 def drawn_availability(main: Demande, attached: Sequence[Demande]) -> Availability:

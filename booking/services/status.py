@@ -30,6 +30,7 @@ from booking.store import slots as slots
 from booking.store.demande import Demande
 
 UNKNOWN_DIGEST = bytes(32)
+HOLDING = frozenset({DemandeState.OFFERED, DemandeState.CONFIRMED})
 
 
 class NextStep(StrEnum):
@@ -167,10 +168,11 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
 def _page(world: World, session: Session, entry: Demande, main: Demande, outlook: Outlook) -> Status:
     now = world.clock.now()
     zone = configuration.current(session, now).territory(entry.territory).zone
-    state = shown_state(entry, main)
+    state = persons.seen_state(session, entry, main)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
-    answer_on = _answer_before_on(main, zone) if state is DemandeState.WAITING else None
+    asked = state is DemandeState.WAITING and persons.hears(entry, main, main.still_needed_asked_at)
+    answer_on = _answer_before_on(main, zone) if asked else None
     return Status(
         demande_id=entry.id,
         reference=entry.reference,
@@ -200,7 +202,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, outlook
         confirm_before_on=_lapses_on(entry, zone) if state is DemandeState.PROVISIONAL else None,
         answer_before_on=answer_on,
         pausing=_pausing(entry, main, now, zone) if state is DemandeState.PAUSED else None,
-        held=_held(session, main, entry),
+        held=_held(session, main, entry) if state in HOLDING else None,
         receipt=log.receipt_of(world, session, entry),
     )
 
@@ -215,15 +217,6 @@ def _answer_before_on(main: Demande, zone: ZoneInfo) -> date | None:
     if asked_at is None or asked_at <= main.last_sign_at:
         return None
     return (asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS)).astimezone(zone).date()
-
-
-def shown_state(entry: Demande, main: Demande) -> DemandeState:
-    """The state of whoever stands for the person, except for what this entry alone did: withdraw, ask for a pause."""
-    served_with_main = entry.state is DemandeState.CLOSED and main.state is DemandeState.SERVED
-    if entry.state not in LIVE_STATES and not served_with_main:
-        return entry.state
-    asked_for_pause = entry.pause_reason == PauseReason.ASKED
-    return DemandeState.PAUSED if main.state is DemandeState.WAITING and asked_for_pause else main.state
 
 
 _STEPS = {

@@ -15,7 +15,7 @@ from booking.domain.errors import Conflict, NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 from booking.ports import World
-from booking.services import convocation, draw, slots
+from booking.services import convocation, demande, draw, persons, slots, status
 from booking.store.convocation import Convocation
 from booking.store.slots import Slot
 from tests.support import filings
@@ -186,3 +186,51 @@ def test_yes_and_no_at_once_are_one_of_the_two(offered: tuple[World, UUID]) -> N
         "decline": (DemandeState.WAITING, SlotState.OPEN),
     }
     assert (filings.row(world, demande_id).state, slot_of(world, demande_id).state) == expected[answers[0]]
+
+
+# --- somebody files under a name that holds an offer or an appointment -----------------------------------------
+
+
+def test_who_files_after_the_offer_sees_a_demande_that_waits_and_holds_nothing(offered: tuple[World, UUID]) -> None:
+    world, demande_id = offered
+    forward(world, timedelta(minutes=5))
+    guesser = person(world, "a", "guesser@exemple.invalid")
+    assert filings.row(world, guesser).attached_to_id == demande_id
+    for verb in ("confirm", "decline", "give_back"):
+        with pytest.raises(NotFound):
+            getattr(convocation, verb)(world, guesser, "page", "usager")
+    convocation.confirm(world, demande_id, "page", "usager")
+    seen = page_of(world, guesser)
+    assert (seen.state, seen.held, seen.amendable) == (DemandeState.WAITING, None, True)
+    demande.amend(world, guesser, EVERY_DAY)
+    assert len(filings.posted(world, "confirmed")) == 1
+    assert page_of(world, demande_id).state is DemandeState.CONFIRMED
+    convocation.give_back(world, demande_id, "page", "usager")  # the other entry has no say
+    assert filings.row(world, demande_id).state is DemandeState.WAITING
+
+
+def test_who_files_during_a_pause_sees_a_demande_that_waits(open_world: World) -> None:
+    demande_id = person(open_world, "a")
+    demande.pause(open_world, demande_id)
+    open_world.clock.advance(timedelta(minutes=5))
+    guesser = person(open_world, "a", "guesser@exemple.invalid")
+    assert page_of(open_world, guesser).state is DemandeState.WAITING
+    assert page_of(open_world, demande_id).state is DemandeState.PAUSED
+
+
+def test_one_entry_alone_does_not_give_the_appointment_back(open_world: World) -> None:
+    one, two = person(open_world, "a"), person(open_world, "a", "autre@exemple.invalid")
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    convocation.confirm(open_world, one, "page", "usager")
+    open_world.clock.advance(timedelta(minutes=5))
+    convocation.give_back(open_world, two, "page", "usager")
+    assert page_of(open_world, two).state is DemandeState.WAITING
+    assert page_of(open_world, one).state is DemandeState.CONFIRMED
+    convocation.give_back(open_world, one, "page", "usager")
+    assert filings.row(open_world, one).state is DemandeState.WAITING
+
+
+def page_of(world: World, demande_id: UUID) -> status.Status:
+    secrets = persons.secrets_of(world, filings.row(world, demande_id))
+    assert secrets is not None
+    return status.status_by_link(world, secrets.link)

@@ -207,7 +207,7 @@ def test_attached_entries_end_with_a_person_who_was_received(world: World) -> No
         tx = demande.Transaction(world, session, world.clock.now())
         persons.end(tx, persons.main_of(session, row(world, main.demande_id)), DemandeState.SERVED, "system", "served")
     assert row(world, attached.demande_id).state is DemandeState.CLOSED
-    assert [entry.type for entry in entries(world, attached.demande_id)] == ["attached", "closed"]
+    assert [entry.type for entry in entries(world, attached.demande_id)] == ["admitted", "closed"]
     again = by_staff(world)
     assert row(world, again.demande_id).attached_to_id is None
 
