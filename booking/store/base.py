@@ -7,6 +7,7 @@ text.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -140,7 +141,26 @@ def write_sessions(engine: Engine) -> Sessions:
 
     A database that stays locked or unreachable raises ``Unavailable('database_down')``: nothing was stored.
     """
-    return _sessions(engine)
+    sessions = _sessions(engine)
+    return _one_at_a_time(sessions) if engine.dialect.name == "sqlite" else sessions
+
+
+def _one_at_a_time(sessions: Sessions) -> Sessions:
+    """SQLite lets one transaction write. Threads that wait here are woken at once; waiting inside it they would sleep
+    and try again, at growing distances. (Other processes still meet there.)"""
+    turn = threading.RLock()
+
+    @contextmanager
+    def session() -> Iterator[Session]:
+        if not turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise Unavailable("database_down")
+        try:
+            with sessions() as opened:
+                yield opened
+        finally:
+            turn.release()
+
+    return session
 
 
 def read_sessions(engine: Engine) -> Sessions:

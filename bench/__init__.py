@@ -1,0 +1,1 @@
+"""Measurements: what the rules and the code do, in figures that a command prints again."""
