@@ -39,6 +39,8 @@ IDENTIFIERS = {
     Asked.FORMULA_NUMBER: IdentifierKind.FORMULE,
     Asked.VIN: IdentifierKind.VIN,
 }
+YEARS = range(1900, 2200)
+"""Of dates that mean something here; beyond, a legal window would leave the calendar."""
 _DATES = (Asked.EXPIRY_ON, Asked.ENTRY_ON)
 
 
@@ -95,6 +97,8 @@ def file(world: World, filing: Filing, idempotency_key: str, channel: Channel, a
     By the web: provisional, with a one-time code sent to the contact if there is one. By staff (``actor``): admitted at
     once. Raises InvalidInput with fields, Forbidden, TooMany, NotFound('territory').
     """
+    if not idempotency_key:  # two forms without a key would be one demande, of the first person
+        raise InvalidInput("form_altered")
     if channel is Channel.WEB:
         counted = persons.contact_digest(world, filing.contact)
         keys = {"all": "all"} | ({"contact": counted.hex()} if counted else {})
@@ -195,9 +199,10 @@ def _contact_errors(tx: Transaction, filing: Filing) -> dict[str, str]:
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if found.year in YEARS else None
 
 
 def _row(

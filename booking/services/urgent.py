@@ -83,7 +83,7 @@ def receive_now(
     InvalidInput('urgent_motive' | 'unknown_family' | 'unknown_reference').
     """
     actor.require(Role.AGENT, *hall)
-    rules.check_motive(Urgency.U0, claim.motive)
+    _check(Urgency.U0, claim)
 
     def act(tx: Transaction) -> UUID:
         known = rows.by_idempotency_key(tx.session, claim.idempotency_key)
@@ -108,7 +108,7 @@ def ask(world: World, actor: Actor, hall: Hall, claim: Claim, reference: str) ->
     actor.require(Role.AGENT, *hall)
     if claim.document is None:
         raise InvalidInput("document_missing", fields={"document": "document_missing"})
-    rules.check_motive(Urgency.U1, claim.motive)
+    _check(Urgency.U1, claim)
 
     def act(tx: Transaction) -> UUID:
         known = rows.by_idempotency_key(tx.session, claim.idempotency_key)
@@ -122,6 +122,12 @@ def ask(world: World, actor: Actor, hall: Hall, claim: Claim, reference: str) ->
         return _insert(tx, actor, hall, Urgency.U1, claim, demande.family, demande).id
 
     return attempt(world, act)
+
+
+def _check(level: Urgency, claim: Claim) -> None:
+    if not claim.idempotency_key:  # two forms without a key would be one case
+        raise InvalidInput("form_altered")
+    rules.check_motive(level, claim.motive)
 
 
 def _main(tx: Transaction, territory: str, reference: str) -> Demande:

@@ -156,6 +156,18 @@ def test_a_flood_is_held_back_before_anything_is_stored(world: World) -> None:
         assert rows.scopes(session) == []
 
 
+def test_a_form_without_its_key_is_refused_and_nobody_gets_the_receipt_of_another(world: World) -> None:
+    with pytest.raises(InvalidInput, match="form_altered"):
+        filing.file(world, need(), "", Channel.COUNTER, agent(world))
+
+
+@pytest.mark.parametrize("on", ["0001-01-01", "9999-12-31"])
+def test_a_date_at_the_end_of_the_calendar_is_no_date(world: World, on: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        by_staff(world, details={"expiry_on": on, "entry_on": on})
+    assert refused.value.fields == {"expiry_on": "not_a_date", "entry_on": "not_a_date"}
+
+
 def test_staff_file_within_their_rights_only(world: World) -> None:
     referent = agent(world, Role.REFERENT, "fs-mimizan")
     mine = filing.file(world, need(structure="fs-mimizan"), key(), Channel.REFERENT, referent)
@@ -180,7 +192,8 @@ def test_a_second_entry_of_one_person_is_attached_and_keeps_its_own_leaf(world: 
     main, attached = row(world, first.demande_id), row(world, second.demande_id)
     assert (main.attached_to_id, attached.attached_to_id) == (None, main.id)
     assert main.person_id == attached.person_id
-    assert [entry.type for entry in entries(world, attached.id)] == ["attached"]
+    # The receipt shows its entry: nothing in it tells whether somebody had filed under that name before.
+    assert [entry.type for entry in entries(world, attached.id)] == ["admitted"]
     assert second.log is not None
     assert list(world.waitlist.scopes[f"40-landes/{FAMILY}"]) == [str(main.id)]
     assert {field for field in Receipt.__slots__ if getattr(first, field) is None} == {

@@ -66,6 +66,13 @@ def asked(world: World, actor: Actor, receipt: Receipt, key: str = "one form") -
     return urgent.ask(world, actor, MDM, replace(EXPIRES, idempotency_key=key), receipt.reference)
 
 
+def test_a_form_without_its_key_is_refused(hall: World, awa: Actor) -> None:
+    with pytest.raises(InvalidInput, match="form_altered"):
+        urgent.receive_now(hall, awa, MDM, Claim("court_order", None, ""), "emeraude")
+    with pytest.raises(InvalidInput, match="form_altered"):
+        asked(hall, awa, register(hall, awa), key="")
+
+
 def test_received_now_needs_no_slot_and_is_counted_once(hall: World, awa: Actor) -> None:
     claim = Claim("court_order", None, "key")
     first = urgent.receive_now(hall, awa, MDM, claim, "emeraude")
