@@ -48,6 +48,8 @@ def errors_of(text: str) -> set[str]:
         ("identite", NEED["identite"] | {"birth_unknown": []}, {"birth"}),
         ("identite", NEED["identite"] | {"birth_month": "", "birth_unknown": ["month"]}, set()),
         ("identite", NEED["identite"] | {"expiry_on_day": "31", "expiry_on_month": "2"}, {"expiry_on"}),
+        ("identite", NEED["identite"] | {"expiry_on_year": "1"}, {"expiry_on"}),
+        ("identite", NEED["identite"] | {"expiry_on_year": "9" * 30}, {"expiry_on"}),
         ("identite", NEED["identite"] | {"commune": "Atlantide"}, {"commune"}),
         ("identite", NEED["identite"] | {"commune": "40090"}, {"commune_code"}),
         ("identite", NEED["identite"] | {"commune": "40090", "commune_code": "40025"}, set()),

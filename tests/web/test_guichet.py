@@ -105,6 +105,12 @@ def test_an_agent_of_one_site_starts_on_its_day(client: FlaskClient, hall: World
     assert '<html lang="fr"' in client.get(f"{MDM_PAGES}/jour", headers={"Accept-Language": "ar"}).text
 
 
+@pytest.mark.parametrize("typed", ["9999-12-31", "0001-01-01", "hier"])
+def test_a_day_beyond_every_calendar_is_today(client: FlaskClient, hall: World, awa: Actor, typed: str) -> None:
+    expected(hall, awa)
+    assert "DIALLO Awa" in client.get(f"{MDM_PAGES}/jour?le={typed}").text
+
+
 def test_whoever_works_at_several_sites_chooses(app: Flask, hall: World) -> None:
     everywhere = browser(app, hall, hire(hall, "sacha", Right(Role.AGENT, "40-landes", ANYWHERE)))
     page = everywhere.get("/guichet/").text

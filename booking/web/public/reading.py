@@ -10,6 +10,7 @@ import phonenumbers
 from babel import Locale
 
 from booking.domain.checks import MAX_FIELD_LENGTH, ascii_digit
+from booking.services.filing import YEARS
 from booking.web.public.draft import Answers
 
 MAX_LINE = MAX_FIELD_LENGTH
@@ -57,9 +58,10 @@ def _digits(typed: str) -> str:
 
 def _date(year: str, month: str, on: str) -> date | None:
     try:
-        return date(int(year), int(month), int(on))
-    except ValueError:
+        found = date(int(year), int(month), int(on))
+    except (ValueError, OverflowError):
         return None
+    return found if found.year in YEARS else None
 
 
 def phone(typed: str) -> str | None:
