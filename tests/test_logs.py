@@ -62,3 +62,9 @@ def test_an_exception_is_its_type_and_place_never_its_message(written: Callable[
     assert "test_logs.py" in str(line["where"])
     assert "test_an_exception_is_its_type" in str(line["where"]), "a long name is not a secret"
     assert "Pins" not in str(line)
+
+
+def test_what_a_line_says_beside_its_words_is_written_too(written: Callable[[], list[dict[str, object]]]) -> None:
+    logging.getLogger("booking.web.errors").error("unexpected error", extra={"error": "KeyError", "at": ["x.py:3"]})
+    (line,) = written()
+    assert (line["error"], line["at"]) == ("KeyError", ["x.py:3"])

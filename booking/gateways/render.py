@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 from urllib.parse import urlsplit
 
 import fontpkg_amiri
@@ -24,6 +24,7 @@ from booking.gateways import catalogues, documents, words
 PDF = words.TEMPLATES / "pdf"
 _SENTENCE = re.compile(r'(?<![\w-])(?:t|both|fact|legal|section|head|paper\.with)\(\s*"([^"]+)"')
 _DATA = "json(bytes(sys.inputs.data))"
+_UNSHOWN = re.compile("could not be displayed|disallowed codepoint")
 _SPARE_LINES = re.compile(r"\n\s*\n\s*")
 
 
@@ -63,14 +64,7 @@ class TemplateRenderer:
 
         Each moment and day of ``data`` reaches the template in words, as ``said`` (in ``lang``) and ``french``.
         """
-        return typst.compile(
-            str(PDF / f"{template}.typ"),
-            root=str(PDF),
-            font_paths=_fonts(),
-            format="pdf",
-            pdf_standards="ua-1",
-            sys_inputs={"data": self._given(data)},
-        )
+        return _compiled(PDF / f"{template}.typ", PDF, {"data": self._given(data)})
 
     def pages(self, papers: Sequence[tuple[str, Mapping[str, Any]]]) -> bytes:
         """Several papers (template, data) as one file to print, each on a sheet of its own; at least one."""
@@ -85,9 +79,7 @@ class TemplateRenderer:
                     (root / str(number) / source.name).write_text(text, encoding="utf-8")
             sheets = [f'#include "{number}/{template}.typ"' for number, (template, _) in enumerate(papers)]
             (root / "main.typ").write_text("\n#pagebreak(weak: true)\n".join(sheets), encoding="utf-8")
-            return typst.compile(
-                str(root / "main.typ"), root=folder, font_paths=_fonts(), format="pdf", pdf_standards="ua-1"
-            )
+            return _compiled(root / "main.typ", root, {})
 
     def _given(self, data: Mapping[str, Any]) -> str:
         lang = data["lang"] if data["lang"] in catalogues.LANGUAGES else catalogues.SOURCE
@@ -113,6 +105,23 @@ class TemplateRenderer:
     def qr(self, text: str) -> str:
         """See :func:`booking.gateways.documents.qr_svg`."""
         return documents.qr_svg(text)
+
+
+def _compiled(source: Path, root: Path, inputs: dict[str, str]) -> bytes:
+    """The PDF/UA; a plain one when a name holds a letter that our fonts lack: a box on a letter, not a letter less."""
+
+    def made(standards: Literal["ua-1"] | None) -> bytes:
+        fonts = _fonts()
+        return typst.compile(
+            str(source), root=str(root), font_paths=fonts, format="pdf", pdf_standards=standards, sys_inputs=inputs
+        )
+
+    try:
+        return made("ua-1")
+    except typst.TypstError as error:
+        if not _UNSHOWN.search(str(error)):
+            raise
+        return made(None)
 
 
 def _typed(name: str, value: Any) -> Any:
