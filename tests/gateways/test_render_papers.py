@@ -61,6 +61,29 @@ LETTER = CARD | {
     "written_on": "2026-09-10",
 }
 OFFER = LETTER | {"expires_at": PARAMS["expires_at"]}
+LONG_CODE = "TDRC1-" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" * 40
+CERTIFICATE = PAPER | {
+    "reference": "K7MPRT4X",
+    "wording": "L’administration atteste les faits ci-dessous.",
+    "example": True,
+    "name": "EXEMPLE Awa",
+    "birth": "12/05/1990",
+    "need": "Besoin",
+    "need_said": "Need",
+    "filed_at": PARAMS["filed_at"],
+    "issued_at": PARAMS["filed_at"],
+    "state": "waiting",
+    "draws_total": 60,
+    "draws": [[number, "23/09/2026", not number % 9] for number in range(21, 61)],
+    "offers_total": 2,
+    "offers": [["10/09/2026", "23/09/2026", "taken_away"], ["10/09/2026", "23/09/2026", "declined"]],
+    "taken_away": 1,
+    "place": [3, 28],
+    "wait_median_days": 12,
+    "wait_p90_days": 40,
+    "qr": LONG_CODE,
+    "code": LONG_CODE,
+}
 PROVISIONAL = {k: v for k, v in RECEIPT.items() if not k.startswith(("wait", "next", "proof", "deadline"))}
 PAPERS: dict[str, tuple[str, dict[str, Any]]] = {
     "receipt": ("receipt", RECEIPT),
@@ -68,6 +91,7 @@ PAPERS: dict[str, tuple[str, dict[str, Any]]] = {
     "convocation": ("convocation", CARD),
     "offer": ("letter", OFFER),
     "firm": ("letter", LETTER),
+    "certificate": ("certificate", CERTIFICATE),
 }
 
 
@@ -175,6 +199,10 @@ def test_a_missing_value_is_an_error(renderer: TemplateRenderer) -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_code_is_read_from_a_page_as_wide_as_a_cheap_phone(renderer: TemplateRenderer, lang: str) -> None:
     assert scanned(picture_of(renderer, "convocation", CARD | {"lang": lang}, ppi=72)) == [QR]
+
+
+def test_the_longer_code_of_a_certificate_is_read_from_paper(renderer: TemplateRenderer) -> None:
+    assert scanned(picture_of(renderer, "certificate", CERTIFICATE | {"lang": "ar"}, ppi=144)) == [LONG_CODE]
 
 
 def test_the_code_is_read_from_a_screenshot_that_was_shrunk_and_scratched(renderer: TemplateRenderer) -> None:
