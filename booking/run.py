@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from booking import bootstrap, logs
 from booking import settings as environment
-from booking.clock import SimulatedClock, SystemClock
+from booking.clock import OffsetClock, SimulatedClock, SystemClock
 from booking.entropy import SeededEntropy
 from booking.gateways import config_files, keyring
 from booking.gateways.embedded import EmbeddedFailed, Valkey
@@ -111,10 +111,17 @@ def welcome(settings: Settings) -> str:
             "This is a DEMONSTRATION: invented people, keys of no worth, a local beacon that proves nothing.",
             f"Staff sign in at {settings.public_url}/connexion as {people};",
             "the password is demonstration-NAME (demonstration-agent, …), the code is shown on that page.",
+            f"Its clock says {_clock_says(settings)}; “python -m booking clock advance 3d” moves it.",
             f"Messages are written to {settings.var_dir / 'outbox'}.",
             f"Stop with Ctrl-C; your data stay in {settings.var_dir}.",
         ]
     return "\n".join([*lines, ""])
+
+
+def _clock_says(settings: Settings) -> str:
+    """The demonstration's hour in its offices, which is not that of the machine."""
+    now = OffsetClock(settings.var_dir / "clock.json", settings.clock_start).now()
+    return f"{now.astimezone(demonstration.ZONE):%Y-%m-%d %H:%M}"
 
 
 def _alone(settings: Settings) -> IO[str]:
