@@ -87,11 +87,13 @@ def templates(trace: Trace) -> Counter[str]:
 
 @pytest.mark.parametrize("where", SAMPLED, ids=str)
 def test_killed_after_the_freeze(frozen: Scene, undisturbed: Trace, where: Point, tmp_path: Path) -> None:
+    """R-65"""
     check_after_freeze(frozen, undisturbed, where, tmp_path)
 
 
 @pytest.mark.parametrize("where", AT_THE_FREEZE, ids=str)
 def test_killed_at_the_freeze(planned: Scene, undisturbed: Trace, where: Point, tmp_path: Path) -> None:
+    """R-65"""
     check_at_freeze(planned, undisturbed, where, tmp_path)
 
 

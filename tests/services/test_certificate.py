@@ -71,6 +71,7 @@ def test_it_says_entry_draws_and_offers(world: World) -> None:
 
 
 def test_what_the_administration_takes_away_is_counted_and_what_the_person_gives_back_is_not(world: World) -> None:
+    """R-64"""
     filed = filings.by_staff(world)
     drawn(world)
     convocation.confirm(world, filed.demande_id, "page", USAGER)
@@ -88,6 +89,7 @@ def test_what_the_administration_takes_away_is_counted_and_what_the_person_gives
 
 
 def test_it_is_verified_when_all_rows_are_gone(world: World) -> None:
+    """R-64"""
     filed = filings.by_staff(world)
     certificate.certificate(world, filed.demande_id, USAGER)
     code = papers.given(world)["code"]

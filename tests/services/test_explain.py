@@ -72,6 +72,7 @@ def test_before_the_first_draw_there_is_nothing_to_explain(open_world: World) ->
 
 
 def test_placed_and_not_placed_with_ranks_and_public_numbers(open_world: World) -> None:
+    """R-63"""
     people = [person(open_world, name) for name in NAMES]
     keep(open_world, 1)
     drawn(open_world)
@@ -177,7 +178,7 @@ def test_nothing_private_of_another_person_is_in_the_text(
     cohort: int,
     classes: str,
 ) -> None:
-    """Another's rows change in every way that leaves the public numbers alone: not a letter changes."""
+    """Another's rows change in every way that leaves the public numbers alone: not a letter changes (R-63)."""
     me, other = two_people
     before = [said(part, lang) for part in parts(open_world, me) for lang in ("fr", "en", "ar")]
     with open_world.sessions() as session:
