@@ -29,7 +29,6 @@ from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store.demande import Demande
 
-
 SCRIPTS = "guichet/appels"
 
 
@@ -53,13 +52,17 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToTell:
-    """One person to tell. ``script``: what to read aloud, in French; empty for a letter, or when all is said already."""
+    """One person to tell. ``script``: what to read aloud, in French; empty for a letter.
+
+    ``over``: the offer was answered or the appointment is gone meanwhile, so that there is nothing to tell.
+    """
 
     errand: Errand
     name: str
     contact: Contact
     question: Question
     script: str
+    over: bool
 
     @property
     def id(self) -> UUID:
@@ -100,13 +103,29 @@ def _opened(world: World, session: Session, errand: Errand) -> ToTell:
     question = _question(world, session, errand, main)
     # The place of an offer that never arrived went to somebody else: another story is told then.
     lost = errand.template == "offer" and main.pause_reason == PauseReason.DELIVERY_FAILURE
-    over = errand.template == "offer" and question is Question.NOTHING
+    over = not lost and _is_over(world, session, errand, main)
     script = ""
     if errand.channel == notices.CALL and not over:
         words = f"{SCRIPTS}/{'lost_offer' if lost else errand.template}"
         script = world.render.message(words, "fr", errand.params)[1]
     name = spoken_name(persons.identity_of(world, entry))
-    return ToTell(errand, name, persons.contact_of(world, entry), question, script)
+    return ToTell(errand, name, persons.contact_of(world, entry), question, script, over)
+
+
+_NEEDS = {
+    "offer": ConvocationState.OFFERED,
+    "confirmed": ConvocationState.CONFIRMED,
+    "reminder": ConvocationState.CONFIRMED,
+}
+
+
+def _is_over(world: World, session: Session, errand: Errand, main: Demande) -> bool:
+    needed = _NEEDS.get(errand.template)
+    if needed is None:
+        return False
+    held = convocations.live_of(session, main.id)
+    late = held is not None and held.expires_at is not None and held.expires_at <= world.clock.now()
+    return held is None or held.state is not needed or (needed is ConvocationState.OFFERED and late)
 
 
 def _question(world: World, session: Session, errand: Errand, main: Demande) -> Question:
@@ -119,12 +138,12 @@ def _question(world: World, session: Session, errand: Errand, main: Demande) -> 
 
 
 def letters(world: World, actor: Actor, territory: str, errand_id: UUID | None = None) -> Document:
-    """The letters that wait, or one of them, as one file to print. Raises Forbidden, NotFound('letter')."""
-    waiting = [
-        errand
-        for errand in outbox.errands(world, actor, territory)
-        if errand.channel == notices.POST and errand_id in (None, errand.id)
-    ]
+    """The letters that wait and still have something to say, or one of them, as one file to print.
+
+    Raises Forbidden, NotFound('letter').
+    """
+    found = to_do(world, actor, territory).letters
+    waiting = [one.errand for one in found if not one.over and errand_id in (None, one.id)]
     if not waiting:
         raise NotFound("letter")
     journal_read(world, actor, territory, "letters_printed", f"territory:{territory}", count=len(waiting))

@@ -168,6 +168,17 @@ def test_letters_are_printed_in_one_file_and_posted_once(world: World, agent: Ac
         errands.letters(world, agent, TERRITORY)
 
 
+def test_an_offer_that_is_over_is_neither_printed_nor_called(world: World, agent: Actor) -> None:
+    offer = offered(world, POSTAL)
+    letters = {one.errand.template: one for one in errands.to_do(world, agent, TERRITORY).letters}
+    assert {name: one.over for name, one in letters.items()} == {"filed": False, "offer": False}
+    convocation.confirm(world, offer.demande_id, "phone", agent)
+    after = {one.errand.template: one.over for one in errands.to_do(world, agent, TERRITORY).letters}
+    assert after == {"filed": False, "offer": True, "confirmed": False}
+    with pytest.raises(NotFound):
+        errands.letters(world, agent, TERRITORY, letters["offer"].id)
+
+
 def test_a_letter_is_written_in_the_language_of_its_reader(world: World, agent: Actor) -> None:
     receipt = filings.by_staff(world, contact=POSTAL, lang="ar")
     given: list[tuple[str, dict[str, object]]] = []
