@@ -31,12 +31,11 @@ def offer(world: World, batch_id: UUID) -> None:
         if batch is None or batch.state is not BatchState.PUBLISHED:
             return
         territory = configuration.current(tx.session, tx.now).territory(batch.territory)
-        lines = rows.lines_of(tx.session, batch.id)
         slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
         people = {one.id: one for one in demandes.of_batch(tx.session, batch.id)}
         made = sum(
             _offer_line(tx, batch, line, people[line.demande_id], slots[line.placed_slot_id], territory)
-            for line in sorted(lines, key=lambda line: line.rank or 0)
+            for line in rows.placed_lines(tx.session, batch.id)
             if line.placed_slot_id is not None
         )
         left = _release_the_rest(slots.values())

@@ -7,7 +7,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from booking.domain import draw as rules
 from booking.domain.canonical import canonical
@@ -18,7 +21,7 @@ from booking.services import log
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import draw as rows
 from booking.store import slots as slot_rows
-from booking.store.draw import Batch, BatchLine, BatchState
+from booking.store.draw import Batch, BatchState
 from booking.store.slots import Slot
 
 BUNDLE_KEY = "log_head"
@@ -77,7 +80,7 @@ def lines_of(tx: Transaction, batch: Batch) -> list[Line]:
     return [_line(row) for row in rows.lines_of(tx.session, batch.id)]
 
 
-def _line(row: BatchLine) -> Line:
+def _line(row: Row[Any]) -> Line:
     return Line(
         leaf=row.leaf,
         code=row.code,
@@ -123,20 +126,25 @@ def draw(world: World, batch_id: UUID) -> None:
 
 
 def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
-    slots = slot_rows.of_batch(tx.session, batch.id)
-    outcome = _outcome(tx, batch, slots, signature)
+    slots, frozen = slot_rows.of_batch(tx.session, batch.id), rows.lines_of(tx.session, batch.id)
+    outcome = _outcome(batch, [_line(row) for row in frozen], slots, signature)
     slot_at = {(class_of(slot), _place(slot)): slot.id for slot in slots}
-    for row in rows.lines_of(tx.session, batch.id):
-        row.rank = outcome.ranks.get(row.leaf)
-        placed = outcome.placed.get(row.leaf)
-        row.placed_slot_id = slot_at[placed.class_text, placed.place] if placed else None
+    slot_of = {leaf: slot_at[placed.class_text, placed.place] for leaf, placed in outcome.placed.items()}
+    rows.write_outcome(
+        tx.session,
+        [
+            {"id": row.id, "rank": outcome.ranks[row.leaf], "placed_slot_id": slot_of.get(row.leaf)}
+            for row in frozen
+            if row.leaf in outcome.ranks
+        ],
+    )
     batch.beacon_signature, batch.drawn_at, batch.state = signature, tx.now, BatchState.DRAWN
     tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
 
 
-def _outcome(tx: Transaction, batch: Batch, slots: Sequence[Slot], signature: bytes) -> Outcome:
+def _outcome(batch: Batch, lines: Sequence[Line], slots: Sequence[Slot], signature: bytes) -> Outcome:
     seed = rules.seed(batch.commitment or b"", signature)
-    return rules.run(lines_of(tx, batch), capacity_of(slots), seed)
+    return rules.run(lines, capacity_of(slots), seed)
 
 
 def publish(world: World, batch_id: UUID) -> None:
@@ -146,7 +154,7 @@ def publish(world: World, batch_id: UUID) -> None:
         if batch is None or batch.state is not BatchState.DRAWN or not batch.commitment or not batch.beacon_signature:
             return
         lines = lines_of(tx, batch)
-        outcome = _outcome(tx, batch, slot_rows.of_batch(tx.session, batch.id), batch.beacon_signature)
+        outcome = _outcome(batch, lines, slot_rows.of_batch(tx.session, batch.id), batch.beacon_signature)
         commitment = json.loads(batch.commitment)
         public = rules.public_bundle(commitment, batch.evidence or [], batch.beacon_signature, lines, outcome)
         full = canonical(rules.full_bundle(public, lines, outcome))
