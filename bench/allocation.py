@@ -1,0 +1,295 @@
+"""Goals P5, P6 and P7, and the verifier: ``python -m bench.allocation [--json] [--quick]``.
+
+Every figure stands beside its twin of the same run, in CPU seconds of this process: machines are shared, ratios hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import io
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import maximum_bipartite_matching
+from sqlalchemy import MetaData, Table, insert, select
+
+from booking.domain import draw as rules
+from booking.domain import matching
+from booking.domain.beacon import LOCAL, local_signature
+from booking.domain.canonical import canonical
+from booking.domain.draw import Commitment, Line, Place
+from booking.ports import World
+from booking.services import draw, slots
+from booking.store import base, migrate
+from booking.store.demande import Demande
+from booking.store.draw import BatchLine, BatchSlot
+from booking.store.log import LogEntry
+from booking.store.outbox import OutboxMessage
+from tests.support import filings
+from tests.support.fakes import world_on
+from verifier import verify_draw
+
+FAMILY, SITES = "emeraude", 3
+WRITTEN: tuple[Any, ...] = (BatchLine, BatchSlot, OutboxMessage)
+READ: tuple[Any, ...] = (Demande, LogEntry)
+Row = dict[str, Any]
+
+
+@contextlib.contextmanager
+def timed(row: Row, name: str) -> Iterator[None]:
+    """CPU seconds of what happens inside, under ``name``."""
+    start = time.process_time()
+    yield
+    row[name] = round(time.process_time() - start, 3)
+
+
+# --- P5: a whole draw on a database --------------------------------------------------------------------------
+
+
+def whole_draw(people: int, places: int) -> Row:
+    """Freeze to offers for ``people`` who wait, with its bare twin: the same rows read, hashed and inserted."""
+    row: Row = {"people": people, "places": places}
+    with tempfile.TemporaryDirectory() as folder:
+        engine = base.make_engine(f"sqlite:///{folder}/bench.sqlite3")
+        migrate.upgrade(engine)
+        world = filings.seeded(world_on(engine, Path(folder) / "keys"))
+        slots.plan(world)
+        _populate(world, people)
+        _keep(world, places)
+        steps = draw.STEPS
+        draw.STEPS = tuple(_timed_step(row, step) for step in steps)
+        try:
+            with timed(row, "whole_s"):
+                draw.run_now(world, filings.TERRITORY, FAMILY, "system")
+        finally:
+            draw.STEPS = steps
+        _twin(row, world)
+        engine.dispose()
+    row["ratio"] = round(row["whole_s"] / row["twin_s"], 2)
+    return row
+
+
+def _timed_step(row: Row, step: Callable[[World, UUID], None]) -> Callable[[World, UUID], None]:
+    def run(world: World, batch_id: UUID) -> None:
+        start = time.process_time()
+        step(world, batch_id)
+        row[step.__name__] = round(row.get(step.__name__, 0) + time.process_time() - start, 3)
+
+    return run
+
+
+def _populate(world: World, people: int) -> None:
+    """One real filing, then copies of its rows with secrets, leaves and availabilities of their own."""
+    receipt = filings.by_staff(world)
+    chance = random.Random(1)
+    contact = json.dumps({"email": "a@exemple.invalid", "phone": None, "postal": None}).encode()
+    with world.sessions() as session:
+        first = session.execute(select(Demande.__table__).where(Demande.id == receipt.demande_id)).mappings().one()
+        leaf = session.execute(select(LogEntry.__table__)).mappings().one()
+        demandes, leaves = [], []
+        for number in range(1, people):
+            row_id = world.entropy.uuid(world.clock.now())
+            site = chance.choice(("mont-de-marsan", "dax"))
+            patterns = [[site, day, half] for day in chance.sample(range(5), 2) for half in ("am", "pm")]
+            demandes.append(
+                {
+                    **first,
+                    "id": row_id,
+                    "person_id": None,
+                    "reference": f"B{number:07}",
+                    "link_hash": number.to_bytes(32, "big"),
+                    "idempotency_key": f"bench-{number}",
+                    "contact_sealed": world.keys.seal("demande", "contact_sealed", row_id, contact),
+                    "availability": {"patterns": patterns, "excluded": [], "short_notice": False},
+                }
+            )
+            leaves.append(
+                {
+                    **leaf,
+                    "id": world.entropy.uuid(world.clock.now()),
+                    "demande_id": row_id,
+                    "leaf": hashlib.sha256(number.to_bytes(4, "big")).digest(),
+                    "position": None,
+                }
+            )
+        session.execute(insert(Demande), demandes)
+        session.execute(insert(LogEntry), leaves)
+
+
+def _keep(world: World, places: int) -> None:
+    """Only so many slots stay open, spread over what was planned."""
+    from booking.domain.slots import SlotState
+    from booking.store.slots import Slot
+
+    with world.sessions() as session:
+        found = session.scalars(select(Slot).where(Slot.family == FAMILY, Slot.state == SlotState.OPEN)).all()
+        for slot in random.Random(2).sample(found, max(0, len(found) - places)):
+            slot.state = SlotState.USED
+
+
+def _twin(row: Row, world: World) -> None:
+    """The rows that the draw read and wrote, read and written again in plain tables of one transaction."""
+    with world.reading() as session:
+        written = {one: [dict(found) for found in session.execute(select(one.__table__)).mappings()] for one in WRITTEN}
+    bare = MetaData()
+    copies = {one: Table(f"twin_{one.__tablename__}", bare, *_columns(one)) for one in WRITTEN}
+    with world.sessions() as session:
+        bare.create_all(session.connection())
+    with timed(row, "twin_s"):
+        with world.reading() as session:
+            for one in READ:
+                for found in session.execute(select(one.__table__)).mappings():
+                    hashlib.sha256(json.dumps({**found}, default=str, sort_keys=True).encode()).digest()
+        with world.sessions() as session:
+            for one, found in written.items():
+                if found:
+                    session.execute(insert(copies[one]), found)
+    row["inserted"] = sum(map(len, written.values()))
+
+
+def _columns(one: Any) -> list[Any]:
+    from sqlalchemy import Column
+
+    return [Column(column.name, column.type) for column in one.__table__.columns]
+
+
+# --- P6, P7: the match ---------------------------------------------------------------------------------------
+
+
+def wishes_of(people: int, classes: int, seed: int) -> list[list[int]]:
+    """A site's weekly half-days seen over some weeks: what people can come to is regular, and overlaps."""
+    chance = random.Random(seed)
+    pattern = max(1, classes // 4)
+    found = []
+    for _ in range(people):
+        kinds = chance.sample(range(pattern), min(pattern, chance.randint(1, 3)))
+        found.append(
+            sorted(kind + week * pattern for kind in kinds for week in range(4) if kind + week * pattern < classes)
+        )
+    return found
+
+
+def against_scipy(people: int, places: int, classes: int) -> Row:
+    """Our match, priority and dates included, beside scipy's bare maximum on single slots."""
+    row: Row = {"people": people, "places": places, "classes": classes}
+    wishes, capacity = wishes_of(people, classes, 3), [places // classes] * classes
+    with timed(row, "ours_s"):
+        given = matching.match(wishes, capacity)
+    width = places // classes
+    columns = numpy.concatenate([numpy.arange(c * width, (c + 1) * width) for one in wishes for c in one])
+    starts = numpy.cumsum([0, *(width * len(one) for one in wishes)])
+    graph = csr_matrix((numpy.ones(len(columns), dtype=bool), columns, starts), shape=(people, classes * width))
+    with timed(row, "scipy_s"):
+        found = maximum_bipartite_matching(graph, perm_type="column")
+    row["placed"], row["scipy_placed"] = sum(c >= 0 for c in given), int((found >= 0).sum())
+    return row
+
+
+def country(people: int, places: int, scopes: int = 101) -> Row:
+    """The keys, order and match of a month of every département, one after the other."""
+    row: Row = {"people": people, "places": places, "scopes": scopes}
+    with timed(row, "whole_s"):
+        placed = 0
+        for number in range(scopes):
+            lines, capacity = scope_of(people // scopes, places // scopes, number)
+            placed += len(rules.run(lines, capacity, hashlib.sha256(bytes([number])).digest()).placed)
+    row["placed"] = placed
+    return row
+
+
+def scope_of(people: int, places: int, seed: int) -> tuple[list[Line], dict[str, list[Place]]]:
+    """Lines and capacity of one scope: three sites, a month of half-days."""
+    chance = random.Random(seed)
+    days = [date(2026, 4, 6) + timedelta(days=n) for n in range(28) if n % 7 < 5]
+    texts = [f"s{site}/{FAMILY}/{on}/{half}" for site in range(SITES) for on in days for half in ("am", "pm")]
+    capacity: dict[str, list[Place]] = {}
+    for number in range(places):
+        seats = capacity.setdefault(texts[number % len(texts)], [])
+        seats.append(Place(f"{8 + len(seats) // 6:02}:{len(seats) % 6}0", f"g{len(seats) // 60}"))
+    lines = []
+    for number in range(people):
+        kinds = {(f"s{chance.randrange(SITES)}", chance.randrange(5), chance.choice(("am", "pm"))) for _ in range(3)}
+        classes = [
+            f"{site}/{FAMILY}/{on}/{half}" for site, weekday, half in kinds for on in days if on.weekday() == weekday
+        ]
+        leaf = hashlib.sha256(f"{seed}/{number}".encode()).digest()
+        lines.append(Line(leaf, "W", 1, chance.randint(1, 4), tuple(sorted(classes)), (), leaf))
+    return lines, capacity
+
+
+# --- the verifier --------------------------------------------------------------------------------------------
+
+
+def verifier(people: int, places: int) -> Row:
+    """The stranger's program on a full bundle, beside the draw that it checks."""
+    row: Row = {"people": people, "places": places}
+    lines, capacity = scope_of(people, places, 7)
+    frozen_at = datetime(2026, 3, 2, 18, tzinfo=UTC)
+    draw_at = frozen_at + timedelta(hours=1)
+    number = LOCAL.round_for(draw_at)
+    what = Commitment(
+        "40-landes", FAMILY, "main", 1, 4, None, frozen_at, {}, (0, bytes(32)), "local", "local", number, draw_at
+    )
+    with timed(row, "draw_s"):
+        commitment = rules.commitment_bytes(what, lines, capacity)
+        outcome = rules.run(lines, capacity, rules.seed(commitment, local_signature(number)))
+        public = rules.public_bundle(json.loads(commitment), [], local_signature(number), lines, outcome)
+        data = canonical(rules.full_bundle(public, lines, outcome))
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        file.write(data)
+        file.flush()
+        sys.argv, said = ["verify_draw.py", file.name], io.StringIO()
+        with timed(row, "verify_s"), contextlib.redirect_stdout(said):
+            code = verify_draw.main()
+    row["right"] = code == 0
+    return row
+
+
+def measure(quick: bool) -> dict[str, list[Row]]:
+    sizes = (500, 1_000) if quick else (2_500, 5_000, 10_000)
+    big = 2_000 if quick else 100_000
+    return {
+        "P5 whole draw, freeze to offers (goal: at most 4 × twin)": [whole_draw(size, size // 20) for size in sizes],
+        "P6 match (goal: the maximum, not slower than scipy)": [
+            against_scipy(big // 10, big // 12, 200),
+            against_scipy(big, 8 * big // 10, 2_000 if not quick else 200),
+        ],
+        "P7 101 départements, 150,000 slots (goal: at most 60 s)": [country(3 * big, 3 * big // 2)],
+        "verifier (goal: 100,000 lines in 5 s)": [verifier(size, size // 12) for size in (big // 4, big // 2, big)],
+    }
+
+
+def table(rows: Sequence[Row]) -> str:
+    names = list(rows[0])
+    lines = [names, *([f"{row.get(name, '')}" for name in names] for row in rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(names))]
+    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.allocation")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="small sizes: shows that it works, says nothing")
+    chosen = parser.parse_args()
+    found = measure(chosen.quick)
+    if chosen.json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    for title, rows in found.items():
+        print(f"\n{title}\n{table(rows)}")
+
+
+if __name__ == "__main__":
+    main()
