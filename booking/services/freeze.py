@@ -36,12 +36,13 @@ from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchState
 from booking.store.slots import Slot
 
-NOTHING_FREED = "nothing_freed"
+NOTHING_FREED, NOBODY_WAITS = "nothing_freed", "nobody_waits"
 SALT_BYTES = 32
 
 
 def freeze(world: World, batch_id: UUID) -> None:
-    """``planned`` → ``frozen``. A nightly draw with nothing to give is voided instead, without a number.
+    """``planned`` → ``frozen``. A nightly draw with nothing to give, or nobody to give it to, is voided instead,
+    without a number.
 
     Raises Conflict('draw_under_way') while another batch of the scope is not finished: the sweep takes it up again, as
     it does while a leaf promised before the hour of the freeze has no position: nobody is left out because a sequencer
@@ -62,8 +63,8 @@ def freeze(world: World, batch_id: UUID) -> None:
         in_force = configuration.current(tx.session, tx.now)
         territory, family = in_force.territory(batch.territory), in_force.catalogue.families[batch.family]
         slots = capacity(tx.session, tx.now, batch.kind, territory, family)
-        if batch.kind is DrawKind.NIGHTLY and not slots:
-            batch.state, batch.voided_reason = BatchState.VOIDED, NOTHING_FREED
+        if batch.kind is DrawKind.NIGHTLY and (reason := _idle_night(tx, batch, slots)):
+            batch.state, batch.voided_reason = BatchState.VOIDED, reason
             return
         rows.claim_scope(tx.session, batch)
         batch.frozen_at, batch.rules = tx.now, in_force.pinned(territory.code)
@@ -86,6 +87,12 @@ def capacity(session: Session, now: datetime, kind: DrawKind, territory: Territo
     if kind is DrawKind.MAIN:
         return [slot for slot in found if slot_rules.eligible_for_main(slot, now, territory.zone, family.lead)]
     return [slot for slot in found if slot_rules.eligible_for_nightly(slot, now, family.lead)]
+
+
+def _idle_night(tx: Transaction, batch: Batch, slots: Sequence[Slot]) -> str | None:
+    if not slots:
+        return NOTHING_FREED
+    return None if demandes.cohort_counts(tx.session, batch.territory, batch.family) else NOBODY_WAITS
 
 
 def _freeze_slots(tx: Transaction, batch: Batch, slots: Sequence[Slot]) -> None:

@@ -269,3 +269,14 @@ def test_an_attached_entry_adds_no_line_of_its_own(open_world: World) -> None:
         "a@exemple.invalid",
         "b@exemple.invalid",
     }
+
+
+def test_a_night_with_nobody_to_give_to_has_no_number(open_world: World) -> None:
+    person(open_world)
+    drawn(open_world)
+    open_world.clock.advance(timedelta(hours=30))  # type: ignore[attr-defined]
+    slots.plan(open_world)
+    night = next(one for one in draw.due(open_world) if batch(open_world, one).kind == "nightly")
+    draw.advance(open_world, night)
+    found = batch(open_world, night)
+    assert (found.state, found.number, found.voided_reason) == (BatchState.VOIDED, None, "nobody_waits")
