@@ -171,8 +171,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, outlook
     state = persons.seen_state(session, entry, main)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
-    asked = state is DemandeState.WAITING and persons.hears(entry, main, main.still_needed_asked_at)
-    answer_on = _answer_before_on(main, zone) if asked else None
+    answer_on = _answer_before_on(entry, main, zone) if state is DemandeState.WAITING else None
     return Status(
         demande_id=entry.id,
         reference=entry.reference,
@@ -211,10 +210,10 @@ def _lapses_on(entry: Demande, zone: ZoneInfo) -> date:
     return rules.provisional_until(entry.filed_at).astimezone(zone).date()
 
 
-def _answer_before_on(main: Demande, zone: ZoneInfo) -> date | None:
+def _answer_before_on(entry: Demande, main: Demande, zone: ZoneInfo) -> date | None:
     """Until when “still needed?” can be answered; None when it was not asked, or was answered."""
     asked_at = main.still_needed_asked_at
-    if asked_at is None or asked_at <= main.last_sign_at:
+    if asked_at is None or asked_at <= main.last_sign_at or not persons.hears(entry, main, asked_at):
         return None
     return (asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS)).astimezone(zone).date()
 
