@@ -154,11 +154,10 @@ def _line_in_front(session: Session, batch: Batch, line: BatchLine, main: Demand
 
 
 def _held(session: Session, demande: Demande, main: Demande) -> list[Convocation]:
-    """Offers and appointments that this entry was told of: its own, and those of its main one since it was admitted."""
+    """Offers and appointments that this entry may know of: its own, and those of its main one since it was admitted."""
     found = {one.id: one for one in convocations.of_demande(session, demande.id)}
-    if main is not demande and demande.admitted_at is not None:
-        others = convocations.of_demande(session, main.id)
-        found |= {one.id: one for one in others if one.offered_at >= demande.admitted_at}
+    others = convocations.of_demande(session, main.id)
+    found |= {one.id: one for one in others if persons.hears(demande, main, one.offered_at)}
     return sorted(found.values(), key=lambda one: one.offered_at)
 
 

@@ -171,3 +171,14 @@ def test_any_text_is_read_or_refused_with_a_code(typed: str, noise: bytes, cut: 
             rules.read_facts(rules.decode(text_)[0])
         except InvalidInput as refused:
             assert refused.code == "certificate_unreadable"  # noqa: PT017
+
+
+def test_a_second_entry_attests_nothing_of_before_itself(world: World) -> None:
+    """Whoever files under a name learns nothing of what it held."""
+    first = filings.by_staff(world)
+    drawn(world)
+    world.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
+    second = filings.by_staff(world, contact=Contact(email="autre@exemple.invalid"))
+    assert issued(world, first.demande_id).offers_total == 1
+    guess = issued(world, second.demande_id)
+    assert (guess.state, guess.offers_total, guess.draws_total) == ("waiting", 0, 0)
