@@ -1,0 +1,185 @@
+"""The simulation of regimes: signs that the literature and the rules predict, and the same figures twice.
+
+Small on purpose: shares and waits are docs/simulation.md's business, not a test's.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bench import regimes
+from bench import regimes_market as market
+from bench import regimes_questions as questions
+from bench.regimes_data import profile
+from bench.regimes_office import Office
+from bench.regimes_people import START_ON, Habits, Person, Rules, fill, pilot_scene, wide_scene
+from bench.regimes_resale import AMENDED, observe
+from bench.regimes_scalper import POOL, Park, Plan, Seller, Standby, Variants, WalkIn
+from booking.domain.demande import DemandeState
+from booking.domain.slots import SlotState
+
+
+def played(code: str, seekers: int) -> market.Outcome:
+    regime = next(regime for regime in market.REGIMES if regime.code == code)
+    return market.play(regime, seekers, (1,), 6)
+
+
+def office(load: float, weeks: int, rules: Rules | None = None, seed: int = 1) -> Office:
+    scene = wide_scene(weeks)
+    built = Office(scene, rules or Rules(), Habits(per_week=load * scene.slots_per_week), seed)
+    fill(built)
+    return built.run()
+
+
+def test_the_two_by_two_has_the_signs_of_the_literature():
+    outcomes = [played(code, seekers) for code in "AG" for seekers in (market.LOW, market.HIGH)]
+    assert market.signs(outcomes) == {"fcfs/low": False, "fcfs/high": True, "batch/low": False, "batch/high": False}
+
+
+@pytest.mark.parametrize("code", ["A", "B", "C", "D", "E", "F", "I"])
+def test_one_ingredient_alone_leaves_most_places_for_sale(code):
+    assert played(code, market.HIGH).paid > 0.4
+
+
+def test_all_three_ingredients_leave_nothing_for_sale():
+    assert played("G", market.HIGH).paid == 0
+
+
+def test_holding_what_nobody_buys_makes_nothing_scarcer():
+    assert market.alone(market.LOW, 60) == 1
+    assert market.price_eur(market.LOW, 10) == 0
+
+
+def test_the_same_seed_lives_the_same_life():
+    one, two = (office(1.5, 12) for _ in range(2))
+    assert [(p.state, p.served_at) for p in one.people] == [(p.state, p.served_at) for p in two.people]
+    assert [p.served_at for p in office(1.5, 12, seed=2).people] != [p.served_at for p in one.people]
+
+
+def test_an_office_keeps_its_books():
+    lived = office(1.5, 14)
+    used = [slot for slot in lived.slots if slot.state is SlotState.USED]
+    received = [person for person in lived.people if person.state is DemandeState.SERVED]
+    assert len(used) > 100
+    assert {slot.used_by for slot in used} == set(received)
+    assert len(received) == len(used) + lived.received_outside
+    assert all(person.can_come(slot) for slot in used if (person := slot.used_by))
+
+
+def test_more_demand_makes_longer_waits():
+    low, high = (sorted(p.wait_weeks for p in office(load, 20).people if p.wait_weeks) for load in (0.6, 1.5))
+    assert low[len(low) // 2] < high[len(high) // 2]
+
+
+def test_filing_for_clients_buys_nothing():
+    seen = observe(Seller, 1.5, Plan(0, 0.4), (1,), 26)
+    assert abs(sum(seen.clients) / len(seen.clients) - sum(seen.controls) / len(seen.controls)) < 0.12
+
+
+def test_a_vague_entry_becomes_a_stranger_unless_the_country_stops_counting():
+    seller = Park(Office(wide_scene(1), Rules(), Habits(per_week=1), 1), Plan(0, 0.5))
+    amended = Park(seller.office, Plan(0, 0.5, amended=True))
+    vague = next(POOL.vague())
+    stranger = POOL.person(random.Random(1))
+    same_given = type(stranger)("Zzyzx", vague.given_names, type(stranger.birth)(vague.birth.year, 5, 12), "", "GN")
+    assert seller.one_person(vague, same_given)
+    assert not amended.one_person(vague, same_given)
+
+
+def test_a_spelling_that_can_be_mended_is_attached_before_the_draw():
+    for amended, expected in ((False, 3), (True, 0)):
+        built = Office(wide_scene(1), AMENDED if amended else Rules(), Habits(per_week=1), 1)
+        seller = Variants(built, Plan(0, 0.5, amended=amended))
+        client = Person(seller.fake_availability(), client=True, identity=POOL.person(random.Random(1)))
+        built.file(client)
+        assert seller.names == expected
+
+
+def test_another_persons_convocation_is_worth_something_only_where_its_bearer_is_received():
+    received, refused = (observe(WalkIn, 0.7, Plan(60, 0.4, amended=amended), (1,), 26) for amended in (False, True))
+    gains = [sum(s.clients) / len(s.clients) - sum(s.controls) / len(s.controls) for s in (received, refused)]
+    assert gains[0] > gains[1] + 0.05
+
+
+def test_an_unused_place_burns_an_invented_name():
+    scene = wide_scene(16)
+    names = []
+    for rules in (Rules(), AMENDED):
+        built = Office(scene, rules, Habits(per_week=20), 1)
+        seller = Standby(built, Plan(40, 0.4, amended=rules is AMENDED))
+        fill(built, seller.shape)
+        built.run()
+        names.append(seller.names)
+    assert names[1] > 2 * names[0]
+
+
+def test_a_reserve_given_first_does_nothing_and_given_last_is_a_priority():
+    none, first, last = (row["assisted_placed"] for row in questions.reserves((1,))[:3])
+    assert abs(none - first) < 0.02
+    assert last > 0.75
+
+
+def test_cohorts_cut_the_longest_waits_at_the_same_mean():
+    cohort, lottery = questions.ageing((1,), 104)[-2:]
+    assert cohort["p99"] < lottery["p99"]
+    assert abs(cohort["mean"] - lottery["mean"]) < 0.5
+
+
+def test_silence_without_a_pause_eats_the_places():
+    used = {}
+    for pause in (False, True):
+        rules = Rules(pause=pause, nightly=False, urgent=False, asks_still_needed=False)
+        built = Office(pilot_scene(30), rules, Habits(per_week=14, silent=0.3, comes_back=0, short_notice=0), 1)
+        fill(built)
+        built.run()
+        used[pause] = sum(slot.used_by is not None for slot in built.slots)
+    assert used[False] < used[True] / 1.5
+
+
+def test_left_over_places_in_draws_save_the_week_that_assignment_at_filing_would_save():
+    def days(rules: Rules) -> float:
+        lived = Office(wide_scene(16, daily=True), rules, Habits(per_week=15), 1)
+        fill(lived)
+        lived.run()
+        waits = sorted(
+            p.wait_weeks for p in lived.people if p.wait_weeks and p.filed_at.date() > START_ON + timedelta(weeks=5)
+        )
+        return waits[len(waits) // 2]
+
+    assert days(Rules(main_takes_left_over=True)) < days(Rules()) - 0.3
+
+
+def test_assignment_of_any_free_place_at_filing_lets_a_seller_hand_it_over():
+    draws, left_over, anything = questions.handover((1,))
+    assert draws["client_in_an_hour"] == left_over["client_in_an_hour"] == 0
+    assert anything["client_in_an_hour"] > anything["other_in_an_hour"] == 0
+
+
+def test_real_scarcity_is_read_from_the_two_files(tmp_path: Path):
+    (tmp_path / "berlin_2016_capacity.csv").write_text(
+        "provider,date,status,free_public,free_internal,capacity_public,capacity_internal_incl_public\n"
+        "1,01-04-2016,full,0,0,50,100\n1,04-04-2016,full,-3,-21,50,100\n2,04-04-2016,free,10,0,100,100\n"
+    )
+    polls = "".join(
+        f"x,12,0,5,11,{found},,{days}\n" for found, days in ((0, ""), (1, 60), (0, ""), (2, 3), (2, 3), (0, ""))
+    )
+    header = "dateChecked,dateCheckedHour,dateCheckedMinute,dateCheckedDayOfWeek,dateCheckedDayOfMonth,"
+    (tmp_path / "berlin_2021_polls.csv").write_text(
+        f"{header}appointmentDaysFound,earliestAppointmentDate,earliestAppointmentDelta\n{polls}"
+    )
+    found = profile(tmp_path)
+    assert (found["public_capacity_taken"], found["kept_for_the_counter"]) == (0.95, 0.333)
+    assert (found["windows_of_one_poll"], found["polls_with_a_slot_within_14_days"]) == (0.5, 0.333)
+    assert found["window_s"] == 173
+
+
+def test_the_command_prints_tables_or_one_object(capsys: pytest.CaptureFixture[str]):
+    assert regimes.main(["--quick", "--only", "signs"]) == 0
+    assert ["fcfs/high", "True"] in [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert regimes.main(["--quick", "--json", "--only", "signs"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["signs"]) == 4
