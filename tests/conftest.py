@@ -12,8 +12,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from sqlalchemy import Engine
 
@@ -35,8 +37,23 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile(os.environ.get("BOOKING_HYPOTHESIS_PROFILE", "default"))
 
 
+class Remembered(BytecodeCache):
+    """Each test makes its own application; a template is compiled once for all of them."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     network.forbid_outside()
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Remembered()}
 
 
 @pytest.fixture

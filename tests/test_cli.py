@@ -260,7 +260,7 @@ def test_the_first_supervisor_is_made_here_and_signs_in(
 
 @pytest.mark.parametrize(
     ("right", "said"),
-    [(f"agent@{TERRITORY}/atlantis", "right: atlantis is none of"), ("agent@atlantis/*", "territory")],
+    [(f"agent@{TERRITORY}/atlantis", "right: place_unknown"), ("agent@atlantis/*", "territory")],
 )
 def test_a_right_at_a_place_that_is_not_there_is_refused(
     capsys: pytest.CaptureFixture[str], ready: World, right: str, said: str

@@ -61,7 +61,7 @@ def _check_places(world: World, rights: list[Right]) -> None:
         territory = in_force.territory(right.territory)
         known = territory.structures if right.role is Role.REFERENT else territory.sites
         if right.place != ANYWHERE and right.place not in known:
-            raise InvalidInput("place_unknown", fields={"right": f"{right.place} is none of {', '.join(known)}"})
+            raise InvalidInput("place_unknown", fields={"right": "place_unknown"})
 
 
 def _password() -> str:

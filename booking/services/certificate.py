@@ -102,7 +102,7 @@ def _facts(tx: Transaction, demande: Demande, in_force: Rules) -> Facts:
     identity = persons.identity_of(tx.world, demande)
     taken_part = _draws(session, demande, main, territory.zone)
     held = _held(session, demande, main)
-    outlook = waitlist.outlook(tx.world, session, main.territory, main.family, main.cohort)
+    outlook = waitlist.outlook(tx.world, session, main.territory, main.family, demande.cohort)
     state = persons.seen_state(session, demande, main)
     waits = state is DemandeState.WAITING
     leaf = next(iter(leaves.entries_of(session, demande.id)), None)

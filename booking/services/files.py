@@ -151,8 +151,8 @@ def _held(session: Session, in_force: Rules, demande: Demande) -> Held | None:
 def secrets(world: World, actor: Actor, file: File) -> Secrets:
     """The link and code in force, to be printed again for the person in front of staff; journalled.
 
-    ``file`` was opened by :func:`for_agent` or :func:`for_referent`. Raises NotFound('secrets') when none is: a stronger
-    proof took over, and only who gave it is heard.
+    ``file`` was opened by :func:`for_agent` or :func:`for_referent`. Raises NotFound('secrets') when none is: a
+    stronger proof took over, and only who gave it is heard.
     """
     with world.reading() as session:
         demande = rows.by_id(session, file.id)

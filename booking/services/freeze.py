@@ -150,10 +150,17 @@ def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:
         if line is not None:
             lines.append(line)
             written.append(_row(tx, batch, demande, line))
-            if line.code == FreezeCode.DRAWN and batch.kind is DrawKind.MAIN:
-                demande.cohort = line.cohort
+            if batch.kind is DrawKind.MAIN:
+                demande.cohort = _own_cohort(demande, reach.today, number)
     rows.add_lines(tx.session, written)
     return lines
+
+
+def _own_cohort(demande: Demande, today: date, number: int) -> int | None:
+    """The cohort that this entry has for itself. An attached one gets the cohort it would have had alone: its page then
+    says what a lone entry's says, and if its main one is withdrawn it goes on with its own."""
+    standing = Standing(demande.state, demande.useful_on, False, demande.cohort)
+    return wait_rules.cohort_at_freeze(standing, today, number)
 
 
 def _line(

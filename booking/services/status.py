@@ -161,7 +161,7 @@ def _sign_of_life(tx: Transaction, demande_id: UUID) -> None:
 def _status(world: World, session: Session, entry: Demande) -> Status:
     # Always read again, so that an attached entry costs as many queries as one that stands alone.
     main = session.get(Demande, entry.attached_to_id or entry.id, populate_existing=True) or entry
-    outlook = waitlist.outlook(world, session, main.territory, main.family, main.cohort)
+    outlook = waitlist.outlook(world, session, main.territory, main.family, entry.cohort)
     return _page(world, session, entry, main, outlook)
 
 

@@ -263,6 +263,8 @@ def test_an_attached_entry_adds_no_line_of_its_own(open_world: World) -> None:
         }
     assert (lines[one.demande_id].code, lines[two.demande_id].code) == ("W", "P")
     assert len(lines[one.demande_id].attached) == 1
+    # Each page shows the cohort that its entry would have alone: nobody learns from it that another one exists.
+    assert [filings.row(open_world, entry.demande_id).cohort for entry in (one, two)] == [1, 1]
     assert len(held(open_world)) == 2
     assert first.demande_id in lines
     assert {message["to"] for message in filings.posted(open_world, "offer")} >= {

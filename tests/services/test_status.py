@@ -188,7 +188,6 @@ def shared(shown: status.Status) -> dict[str, object]:
 
 STATES: list[dict[str, object]] = [
     {},
-    {"cohort": 3},
     {"state": DemandeState.OFFERED},
     {"state": DemandeState.CONFIRMED},
     {"state": DemandeState.SERVED},
