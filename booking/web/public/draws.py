@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
+from booking.domain.draw import ClassKey
 from booking.gateways.catalogues import ROOT
 from booking.services import configuration, publications
 from booking.services.configuration import Rules
@@ -71,6 +73,7 @@ def one(territory: str, family: str, number: int) -> str:
         result=result,
         territory=rules.territory(territory),
         family=rules.catalogue.families[family],
+        day_of=lambda text: date.fromisoformat(ClassKey.read(text).on_date),
     )
 
 
