@@ -13,7 +13,7 @@ from booking.services import persons
 from booking.store.demande import Demande
 from tests.journeys.conftest import House, NewPage, look, sign_in
 
-FILES = re.compile(r"\.(pdf|ics|json|txt|csv|eml|py)$")
+FILES = re.compile(r"\.(pdf|ics|json|txt|csv|eml|py|sig)$")
 ENOUGH = 40
 """Kinds of pages of one role; a role that has more says so by failing."""
 
@@ -24,6 +24,7 @@ def kind(url: str) -> str:
     path = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "*", path)
     path = re.sub(r"/(visite|dossier|recu)/[0-9A-Z]+", r"/\1/*", path)
     path = re.sub(r"/(40-landes|mont-de-marsan|dax|fs-[a-z-]+)(?=/|$)", "", path)
+    path = re.sub(r"/tirages/[a-z-]+/\d+$", "/tirages/*", path)
     return re.sub(r"/lancer/[a-z-]+", "/lancer/*", path)
 
 
@@ -40,7 +41,7 @@ def walk(page: Page, start: str, role: str, within: str) -> set[str]:
         assert answer is not None
         assert answer.status == 200, f"{url}: {answer.status}"
         look(page, f"{role}-{re.sub('[^a-z]+', '-', kind(url)).strip('-') or 'accueil'}")
-        for link in page.locator("a[href]").evaluate_all("links => links.map(link => link.href)"):
+        for link in page.locator("a[href]:not([download])").evaluate_all("links => links.map(link => link.href)"):
             path = urlsplit(link).path
             if (
                 path.startswith(within)
