@@ -110,6 +110,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "silence": lambda how: questions.silence(how.seeds),
     "plentiful": lambda how: questions.plentiful(how.seeds, how.weeks - 6),
     "handover": lambda how: questions.handover(how.seeds),
+    "unused": lambda how: questions.unused(how.seeds[:2], how.weeks),
     "deadlines": lambda how: questions.deadlines(how.seeds, how.weeks),
 }
 

@@ -30,7 +30,7 @@ def morning(office: Office) -> None:
     bring_within_reach(office)
     if office.rules.urgent:
         urgent_cases(office)
-    for slot in office.open_slots():
+    for slot in office.open_slots() if office.rules.standby else ():
         if slots.is_standby(slot, office.now, office.scene.family.lead):
             call(office, slot)
     if office.rules.asks_still_needed:

@@ -45,6 +45,7 @@ class Rules:
     main_takes_left_over: bool = False
     instant: str | None = None
     unused_needs_proof: bool = False
+    standby: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,35 @@ def _handover(rules: Rules, seed: int) -> tuple[bool, ...]:
     return tuple(wait < limit for limit in (timedelta(hours=1), timedelta(days=1)) for wait in waits)
 
 
+# --- standby and proof: what they cost or give honest people -----------------------------------------------
+
+
+def unused(seeds: Sequence[int], weeks: int) -> list[Row]:
+    """Without any seller: places that nobody used and the longest waits, by the rule for what is freed too late."""
+    scene = wide_scene(weeks)
+    variants = (
+        ("the rule", Rules()),
+        ("no standby", Rules(standby=False)),
+        ("proof after an unused place", Rules(unused_needs_proof=True)),
+    )
+    rows: list[Row] = []
+    for load in (1.5, 0.7):
+        for label, rules in variants:
+            habits = Habits(per_week=load * scene.slots_per_week)
+            lost = [_lost(scene, rules, habits, seed) for seed in seeds]
+            waits = [p.wait_weeks for p in _lived(scene, rules, habits, seeds) if p.wait_weeks is not None]
+            rows.append({"demand": load, "rule": label, "unused": round(statistics.fmean(lost), 3), **_waits(waits)})
+    return rows
+
+
+def _lost(scene: Scene, rules: Rules, habits: Habits, seed: int) -> float:
+    office = Office(scene, rules, habits, seed)
+    fill(office)
+    from_on, until_on = START_ON + timedelta(weeks=WARM_UP_WEEKS), START_ON + timedelta(weeks=scene.weeks - 1)
+    slots = [slot for slot in office.run().slots if from_on <= slot.on_date < until_on]
+    return sum(slot.used_by is None for slot in slots) / len(slots)
+
+
 # --- deadlines -------------------------------------------------------------------------------------------
 
 
@@ -251,6 +280,7 @@ def deadlines(seeds: Sequence[int], weeks: int) -> list[Row]:
     variants = (
         ("cohort, no urgent slots", Rules(urgent=False), base),
         ("cohort, urgent slots (the rule)", Rules(), base),
+        ("earliest deadline, urgent slots", Rules(order="deadline"), base),
         ("earliest deadline, no urgent slots", Rules(order="deadline", urgent=False), base),
         (
             "earliest deadline, a third declare a false one",
@@ -264,10 +294,13 @@ def deadlines(seeds: Sequence[int], weeks: int) -> list[Row]:
 
 def _lapsed(people: Sequence[Person]) -> Row:
     late = [p for p in people if p.deadline_on and p.lapsed]
+    outside = [p for p in people if p.served_at and p.slot is None]
     plain = [p for p in people if p.deadline_on is None and p.declared_deadline_on is None]
     false = [p for p in people if p.deadline_on is None and p.declared_deadline_on is not None]
     return {
+        "people": len(people),
         "lapsed_per_1000": round(1000 * len(late) / len(people), 1),
+        "outside_slots_per_1000": round(1000 * len(outside) / len(people), 1),
         "median_wait_plain": _median_wait(plain),
         "median_wait_false": _median_wait(false),
     }

@@ -80,8 +80,8 @@ def benefit(person: Person) -> float:
     return 0.0 if waited is None else max(0.0, 1 - waited / WORTHLESS_AFTER_WEEKS)
 
 
-def observe(kind: type[Seller] | None, load: float, plan: Plan, seeds: Sequence[int], weeks: int) -> Observed:
-    """Live the office once per seed, with that seller or, None, without any."""
+def observe(kind: type[Seller], load: float, plan: Plan, seeds: Sequence[int], weeks: int) -> Observed:
+    """Live the office once per seed, with that seller."""
     seen = Observed([], [], [])
     scene = wide_scene(weeks)
     habits = Habits(per_week=load * scene.slots_per_week)
@@ -89,8 +89,8 @@ def observe(kind: type[Seller] | None, load: float, plan: Plan, seeds: Sequence[
     until_on = START_ON + timedelta(weeks=weeks - WORTHLESS_AFTER_WEEKS)
     for seed in seeds:
         office = Office(scene, AMENDED if plan.amended else Rules(), habits, seed)
-        seller = kind(office, plan) if kind else None
-        fill(office, seller.shape) if seller else fill(office)
+        seller = kind(office, plan)
+        fill(office, seller.shape)
         office.run()
         people = [p for p in office.people if from_on <= p.filed_at.date() < until_on and not p.fake]
         seen.clients += [benefit(p) for p in people if p.client]
@@ -100,7 +100,7 @@ def observe(kind: type[Seller] | None, load: float, plan: Plan, seeds: Sequence[
         seen.slots += len(slots)
         seen.used += sum(slot.used_by is not None for slot in slots)
         seen.used_by_clients += sum(slot.used_by is not None and slot.used_by.client for slot in slots)
-        seen.names += seller.names if seller else 0
+        seen.names += seller.names
         seen.weeks += weeks
         seen.window_weeks += weeks - WARM_UP_WEEKS - WORTHLESS_AFTER_WEEKS
     return seen
