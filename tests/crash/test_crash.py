@@ -27,7 +27,7 @@ SAMPLED = [
     Point("commit", "start"),
     Point("commit", "commit"),
     Point("commit", "leave"),
-    Point("draw", "statement", 9),
+    Point("draw", "statement", 6),
     Point("draw", "end"),
     Point("publish", "statement", 5),
     Point("publish", "commit"),
