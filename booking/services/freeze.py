@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain import draw as draw_rules
@@ -20,6 +21,7 @@ from booking.domain import waitlist as wait_rules
 from booking.domain.demande import Availability, Half
 from booking.domain.demarche import Family, Lead
 from booking.domain.draw import Line
+from booking.domain.errors import Conflict
 from booking.domain.slots import DrawKind, SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import FreezeCode, Standing
@@ -48,6 +50,13 @@ def freeze(world: World, batch_id: UUID) -> None:
     it does while a leaf promised before the hour of the freeze has no position: nobody is left out because a sequencer
     died.
     """
+    try:
+        _freeze(world, batch_id)
+    except IntegrityError as error:  # two at once signed the head of one size, or claimed one scope
+        raise Conflict("draw_under_way") from error
+
+
+def _freeze(world: World, batch_id: UUID) -> None:
     with world.reading() as session:
         waiting = rows.by_id(session, batch_id)
         if waiting is None or waiting.state is not BatchState.PLANNED:
