@@ -31,8 +31,7 @@ def add_draw(verbs: Subparsers) -> None:
 
 def _scopes(arguments: argparse.Namespace, world: World) -> list[tuple[str, str]]:
     """The scopes asked for, else every one. Raises NotFound for one that is not there."""
-    with world.reading() as session:
-        in_force = configuration.current(session, world.clock.now())
+    in_force = configuration.shown(world)
     found = [
         (territory.code, family)
         for territory in in_force.territories.values()

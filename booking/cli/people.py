@@ -55,8 +55,7 @@ def _create(arguments: argparse.Namespace, world: World) -> int:
 
 def _check_places(world: World, rights: list[Right]) -> None:
     """A right at a place that is not there would open nothing, and nobody would see why."""
-    with world.reading() as session:
-        in_force = configuration.current(session, world.clock.now())
+    in_force = configuration.shown(world)
     for right in rights:
         territory = in_force.territory(right.territory)
         known = territory.structures if right.role is Role.REFERENT else territory.sites

@@ -103,7 +103,7 @@ def _facts(tx: Transaction, demande: Demande, in_force: Rules) -> Facts:
     taken_part = _draws(session, demande, main, territory.zone)
     held = _held(session, demande, main)
     outlook = waitlist.outlook(tx.world, session, main.territory, main.family, demande.cohort)
-    state = persons.seen_state(session, demande, main)
+    state = persons.seen_state(session, demande, main, convocations.live_of(session, main.id))
     waits = state is DemandeState.WAITING
     leaf = next(iter(leaves.entries_of(session, demande.id)), None)
     return Facts(

@@ -24,6 +24,7 @@ from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import draw as draws
+from booking.store.base import insert_now
 from booking.store.demande import ContactCode, Demande, Person, PersonKey
 
 # --- one-time codes ------------------------------------------------------------------------------------------
@@ -70,7 +71,7 @@ def post_code(tx: Transaction, demande: Demande) -> int:
         sent_at=tx.now,
         expires_at=CodeState(tx.now).expires_at,
     )
-    tx.session.add(row)
+    insert_now(tx.session, row)
     words = {"code": code, "valid_min": rules.CODE_MINUTES, "reference": demande.reference}
     channel = "mail" if contact.email else "sms"
     tx.post(f"contact_code:{code_id}", channel, "contact_code", demande.lang, to, words, demande.id)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 from booking.domain import demarche, territory
 from booking.domain.accounts import Actor
 from booking.domain.errors import InvalidInput, NotFound
-from booking.ports import World
+from booking.ports import Kind, World
 from booking.services.transaction import SYSTEM, Transaction, label_of, transaction
 from booking.store import configuration as rows
 
@@ -37,7 +38,7 @@ _assembled: dict[tuple[rows.Version, ...], Rules] = {}
 """The versions in force → the rules that they make: one question to the database, then nothing is made again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What is in force at one instant. A request or a job takes it once and keeps it."""
 
@@ -45,6 +46,11 @@ class Rules:
     territories: Mapping[str, territory.Territory]
     versions: Mapping[str, Mapping[str, Any]]
     """``kind/scope`` → {number, sha256, decision}: what a batch pins."""
+
+    @cached_property
+    def mark(self) -> str:
+        """One word for all the versions in force."""
+        return "/".join(sorted(version["sha256"] for version in self.versions.values()))
 
     def territory(self, code: str) -> territory.Territory:
         """Raises NotFound('territory')."""
@@ -59,7 +65,32 @@ class Rules:
 
 
 def current(session: Session, at: datetime) -> Rules:
-    """The rules in force at ``at``. Raises NotFound('configuration') in a database that was never seeded."""
+    """The rules in force at ``at``. Raises NotFound('configuration') in a database that was never seeded.
+
+    One transaction keeps those that it asked for first.
+    """
+    pinned: Rules | None = session.info.get(Rules)
+    if pinned is None:
+        pinned = session.info[Rules] = in_force_at(session, at)
+    return pinned
+
+
+def shown(world: World) -> Rules:
+    """The rules as pages show them: at most a second old. What is then sent is checked under those of its transaction.
+
+    Raises NotFound('configuration').
+    """
+    now = world.clock.now()
+
+    def read() -> Rules:
+        with world.reading() as session:
+            return current(session, now)
+
+    return world.recent.get(Kind.RULES, EVERYWHERE, now, read)
+
+
+def in_force_at(session: Session, at: datetime) -> Rules:
+    """The rules of any instant, past ones too. Raises as :func:`current` does."""
     versions = rows.in_force(session, at)
     if versions not in _assembled:
         _assembled.clear()  # the ones before are asked for no more
@@ -121,7 +152,9 @@ def apply(
     with transaction(world) as tx:
         if valid_from_at is not None and valid_from_at < tx.now:
             raise InvalidInput("valid_from_past")
-        return _write(tx, kind, scope, body, decision_ref, author, valid_from_at or tx.now)
+        number = _write(tx, kind, scope, body, decision_ref, author, valid_from_at or tx.now)
+    world.recent.forget(Kind.RULES)
+    return number
 
 
 def check(kind: str, body: Mapping[str, Any]) -> Any:

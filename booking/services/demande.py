@@ -23,6 +23,7 @@ from booking.ports import World
 from booking.services import configuration, convocation, persons
 from booking.services.notices import tell
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
+from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store.demande import Demande
 
@@ -51,7 +52,7 @@ def amend(world: World, demande_id: UUID, availability: Availability, actor: Act
 
     def act(tx: Transaction) -> None:
         entry, main = _entry_and_main(tx, demande_id, actor)
-        if persons.seen_state(tx.session, entry, main) not in AMENDABLE:
+        if persons.seen_state(tx.session, entry, main, convocations.live_of(tx.session, main.id)) not in AMENDABLE:
             raise Conflict("not_amendable")
         territory = configuration.current(tx.session, tx.now).territory(entry.territory)
         check_availability(territory, entry.family, availability)

@@ -83,7 +83,7 @@ def _name(world: World, demande: Demande) -> str:
 
 def _rules(session: Session, demande: Demande, batches: Iterable[Batch]) -> list[dict[str, Any]]:
     """Versions in force at the filing and at each draw, each once, in the order of their first use."""
-    used = [configuration.current(session, demande.filed_at).pinned(demande.territory)]
+    used = [configuration.in_force_at(session, demande.filed_at).pinned(demande.territory)]
     used += [batch.rules for batch in batches if batch.rules]
     found = {(name, version["number"]): version for rules in used for name, version in rules.items()}
     return [{"name": name, **version} for (name, _), version in found.items()]

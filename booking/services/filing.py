@@ -15,16 +15,18 @@ from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.convocation import standing_acceptance
 from booking.domain.demande import Availability, Channel, Contact, DemandeState, Obstacle, Proof
 from booking.domain.demarche import Asked, Asker, Jurisdiction, Minors, Motif
-from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
+from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from booking.domain.identity import Identifier, IdentifierKind, Identity
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import checks, configuration, log, persons
+from booking.services.configuration import Rules
 from booking.services.demande import check_availability
 from booking.services.log import Receipt as LogReceipt
 from booking.services.persons import Details
 from booking.services.transaction import USAGER, Transaction, attempt
 from booking.store import demande as rows
+from booking.store.base import insert_now
 from booking.store.demande import Demande
 
 ADULT_AGE_YEARS = 18
@@ -75,7 +77,7 @@ class Receipt:
     """What a filing gives back. ``link`` is the token of the status page, ``code`` opens it with the reference.
 
     ``log``: the entry with its salt and signed promise; None while the demande is provisional. ``code_expected``: a
-    one-time code went to the contact and has not been entered yet.
+    one-time code went to the contact and has not been entered yet. ``repeated``: this form was registered before.
     """
 
     demande_id: UUID
@@ -89,6 +91,7 @@ class Receipt:
     filed_at: datetime
     code_expected: bool
     log: LogReceipt | None
+    repeated: bool = field(default=False, compare=False)
 
 
 def file(world: World, filing: Filing, idempotency_key: str, channel: Channel, actor: Actor | None = None) -> Receipt:
@@ -100,19 +103,36 @@ def file(world: World, filing: Filing, idempotency_key: str, channel: Channel, a
     if not idempotency_key:  # two forms without a key would be one demande, of the first person
         raise InvalidInput("form_altered")
     if channel is Channel.WEB:
-        counted = persons.contact_digest(world, filing.contact)
-        keys = {"all": "all"} | ({"contact": counted.hex()} if counted else {})
-        world.limits.check("file", keys, world.clock.now())
+        refused = _limit(world, filing, idempotency_key)
+        if refused is not None:
+            return refused
     else:
         _check_actor(filing, channel, actor)
 
+    rules_in_force = configuration.shown(world)
+
     def act(tx: Transaction) -> Receipt:
         demande = rows.by_idempotency_key(tx.session, idempotency_key)
-        if demande is None:
-            demande = _register(tx, filing, idempotency_key, channel, actor)
-        return _receipt(world, tx.session, demande)
+        if demande is not None:
+            return replace(_receipt(world, tx.session, demande), repeated=True)
+        return _receipt(world, tx.session, _register(tx, rules_in_force, filing, idempotency_key, channel, actor))
 
     return attempt(world, act)
+
+
+def _limit(world: World, filing: Filing, idempotency_key: str) -> Receipt | None:
+    """Count a filing by the web. A click too many on a form that was registered gets its receipt, not a refusal."""
+    counted = persons.contact_digest(world, filing.contact)
+    keys = {"all": "all"} | ({"contact": counted.hex()} if counted else {})
+    try:
+        world.limits.check("file", keys, world.clock.now())
+    except TooMany:
+        try:
+            return replace(receipt(world, idempotency_key), repeated=True)
+        except NotFound:
+            pass
+        raise
+    return None
 
 
 def receipt(world: World, idempotency_key: str) -> Receipt:
@@ -136,8 +156,9 @@ def _check_actor(filing: Filing, channel: Channel, actor: Actor | None) -> None:
         actor.require(Role.AGENT, filing.territory)
 
 
-def _register(tx: Transaction, filing: Filing, idempotency_key: str, channel: Channel, actor: Actor | None) -> Demande:
-    in_force = configuration.current(tx.session, tx.now)
+def _register(
+    tx: Transaction, in_force: Rules, filing: Filing, idempotency_key: str, channel: Channel, actor: Actor | None
+) -> Demande:
     territory = in_force.territory(filing.territory)
     motif = in_force.catalogue.motifs.get(filing.motif)
     if motif is None:
@@ -240,8 +261,7 @@ def _row(
         last_sign_at=tx.now,
     )
     _seal(tx, demande, filing, filing.document_seen if actor else None)
-    tx.session.add(demande)
-    tx.session.flush()
+    insert_now(tx.session, demande)
     return demande
 
 

@@ -272,11 +272,10 @@ def hears(entry: Demande, main: Demande, since_at: datetime | None) -> bool:
     return entry.id == main.id or not late
 
 
-def seen_state(session: Session, entry: Demande, main: Demande) -> DemandeState:
+def seen_state(session: Session, entry: Demande, main: Demande, held: Convocation | None) -> DemandeState:
     """The state as the page of ``entry`` says it: that of whoever stands for the person, if this entry may know it,
-    except for what it alone did: withdraw, ask for a pause, give the appointment back.
+    except for what it alone did: withdraw, ask for a pause, give the appointment back. ``held``: what ``main`` holds.
     """
-    held = convocations.live_of(session, main.id)
     served_with_main = entry.state is DemandeState.CLOSED and main.state is DemandeState.SERVED
     if entry.state not in LIVE_STATES and not served_with_main:
         return entry.state

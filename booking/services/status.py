@@ -23,10 +23,10 @@ from booking.services import configuration, log, persons, waitlist
 from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
 from booking.services.transaction import Transaction, attempt
-from booking.services.waitlist import Outlook
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import slots as slots
+from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 
 UNKNOWN_DIGEST = bytes(32)
@@ -106,16 +106,21 @@ class Status:
     answer_before_on: date | None
     pausing: Pausing | None
     held: Held | None
-    receipt: Receipt | None
 
 
 def status_by_link(world: World, link: str) -> Status:
     """The status page behind a link. NotFound('demande') for an unknown or revoked one."""
     with world.reading() as session:
-        demande = rows.by_link(session, persons.link_hash(link))
-        if demande is None:
+        found = convocations.behind_link(session, persons.link_hash(link))
+        if found is None:
             raise NotFound("demande")
-        return _status(world, session, demande)
+        return _page(world, session, *found)
+
+
+def log_receipt(world: World, demande_id: UUID) -> Receipt | None:
+    """The log entry of a demande with its salt and promise, for its receipt; None before admission. NotFound."""
+    with world.reading() as session:
+        return log.receipt_of(world, session, _found(session, demande_id))
 
 
 def status_by_code(world: World, reference: str, code: str, network: str) -> Status:
@@ -161,14 +166,14 @@ def _sign_of_life(tx: Transaction, demande_id: UUID) -> None:
 def _status(world: World, session: Session, entry: Demande) -> Status:
     # Always read again, so that an attached entry costs as many queries as one that stands alone.
     main = session.get(Demande, entry.attached_to_id or entry.id, populate_existing=True) or entry
-    outlook = waitlist.outlook(world, session, main.territory, main.family, entry.cohort)
-    return _page(world, session, entry, main, outlook)
+    return _page(world, session, entry, main, convocations.live_of(session, main.id))
 
 
-def _page(world: World, session: Session, entry: Demande, main: Demande, outlook: Outlook) -> Status:
+def _page(world: World, session: Session, entry: Demande, main: Demande, held: Convocation | None) -> Status:
     now = world.clock.now()
-    zone = configuration.current(session, now).territory(entry.territory).zone
-    state = persons.seen_state(session, entry, main)
+    outlook = waitlist.outlook(world, session, main.territory, main.family, entry.cohort)
+    zone = configuration.shown(world).territory(entry.territory).zone
+    state = persons.seen_state(session, entry, main, held)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
     answer_on = _answer_before_on(entry, main, zone) if state is DemandeState.WAITING else None
@@ -201,8 +206,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, outlook
         confirm_before_on=_lapses_on(entry, zone) if state is DemandeState.PROVISIONAL else None,
         answer_before_on=answer_on,
         pausing=_pausing(entry, main, now, zone) if state is DemandeState.PAUSED else None,
-        held=_held(session, main, entry) if state in HOLDING else None,
-        receipt=log.receipt_of(world, session, entry),
+        held=_held(session, held, entry) if held and state in HOLDING else None,
     )
 
 
@@ -233,10 +237,9 @@ def _next_step(state: DemandeState, contact: Contact, *, asked: bool) -> NextSte
     return NextStep.SAY_STILL_NEEDED if asked else _STEPS.get(state, NextStep.NOTHING)
 
 
-def _held(session: Session, main: Demande, entry: Demande) -> Held | None:
-    held = convocations.live_of(session, main.id)
-    slot = slots.by_id(session, held.slot_id) if held else None
-    if held is None or slot is None:
+def _held(session: Session, held: Convocation, entry: Demande) -> Held | None:
+    slot = slots.by_id(session, held.slot_id)
+    if slot is None:
         return None
     return Held(
         convocation_id=held.id,

@@ -14,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
-from booking.ports import World
+from booking.ports import Kind, World
 from booking.store import outbox
+from booking.store.base import insert_all
 from booking.store.journal import JournalRow
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Transaction:
     session: Session
     now: datetime
     _jobs: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    _notes: list[dict[str, Any]] = field(default_factory=list)
     _posts: list[dict[str, Any]] = field(default_factory=list)
     _index: list[tuple[str, str, int | None]] = field(default_factory=list)
 
@@ -45,18 +47,18 @@ class Transaction:
 
     def note(self, actor: Actor | str, verb: str, subject: str, territory: str | None = None, **details: Any) -> None:
         """One row of the journal. ``details``: codes, references, counts; never personal data."""
-        self.session.add(
-            JournalRow(
-                id=self.new_id(),
-                at=self.now,
-                actor=label_of(actor),
-                verb=verb,
-                subject=subject,
-                territory=territory,
-                details=details,
-                position=None,
-                hash=None,
-            )
+        self._notes.append(
+            {
+                "id": self.new_id(),
+                "at": self.now,
+                "actor": label_of(actor),
+                "verb": verb,
+                "subject": subject,
+                "territory": territory,
+                "details": details,
+                "position": None,
+                "hash": None,
+            }
         )
 
     def post(
@@ -89,9 +91,10 @@ class Transaction:
         )
         self.after("deliver")
 
-    def write_posts(self) -> None:
-        """All messages of the transaction in one statement: a draw may tell ten thousand people."""
+    def close(self) -> None:
+        """The last statements: all notes in one, all messages in another. A draw may tell ten thousand people."""
         self.session.flush()
+        insert_all(self.session, JournalRow, self._notes)
         outbox.add(self.session, self._posts)
 
     def after(self, job: str, *ids: str) -> None:
@@ -120,7 +123,8 @@ def transaction(world: World) -> Iterator[Transaction]:
     with world.sessions() as session:
         opened = Transaction(world, session, world.clock.now())
         yield opened
-        opened.write_posts()
+        opened.close()
+    world.recent.forget(Kind.FIGURES)
     opened.leave()
 
 

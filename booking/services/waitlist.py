@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from booking.domain import waitlist as rules
 from booking.domain.waitlist import Estimate, PlaceInterval
-from booking.ports import World
+from booking.ports import Kind, World
 from booking.services.transaction import scope_of
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
@@ -30,16 +30,27 @@ class Outlook:
     next_draw_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What is the same for everybody in a scope."""
+
+    estimate: Estimate | None
+    waiting: Mapping[int, int]
+    next_draw_at: datetime | None
+
+
 def outlook(world: World, session: Session, territory: str, family: str, cohort: int | None) -> Outlook:
     """The outlook of a scope, for a member of ``cohort`` (None: in no cohort yet, so no interval)."""
     now = world.clock.now()
-    batch = batches.next_planned(session, territory, family, now)
-    counts = waiting(world, session, territory, family)
-    return Outlook(
-        estimate=expected(session, territory, family, now),
-        place=None if cohort is None else rules.place_interval(cohort, _cohorts_only(counts)),
-        next_draw_at=batch.draw_at if batch else None,
-    )
+
+    def read() -> _Figures:
+        batch = batches.next_planned(session, territory, family, now)
+        counts = _cohorts_only(waiting(world, session, territory, family))
+        return _Figures(expected(session, territory, family, now), counts, batch.draw_at if batch else None)
+
+    figures = world.recent.get(Kind.FIGURES, (territory, family), now, read)
+    place = None if cohort is None else rules.place_interval(cohort, figures.waiting)
+    return Outlook(figures.estimate, place, figures.next_draw_at)
 
 
 def expected(session: Session, territory: str, family: str, now: datetime) -> Estimate | None:

@@ -70,7 +70,7 @@ _IN_FORCE = select(*_HEAD).join(
 
 def in_force(session: Session, at: datetime) -> tuple[Version, ...]:
     """The newest version in force at ``at`` of every kind and scope, sorted by them."""
-    found = (Version(*row) for row in session.execute(_IN_FORCE, {"at": at}))
+    found = (Version(*row) for row in session.connection().execute(_IN_FORCE, {"at": at}))
     return tuple(sorted(found, key=lambda version: (version.kind, version.scope)))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, func, select
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from booking.domain.convocation import ConvocationState
 from booking.store.base import Base, Coded, live_index, quoted
@@ -84,6 +84,23 @@ def live_on_slot(session: Session, slot_id: UUID) -> Convocation | None:
     return session.scalar(
         select(Convocation).where(Convocation.slot_id == slot_id, Convocation.state.in_(LIVE_HOLDING)).with_for_update()
     )
+
+
+_Main = aliased(Demande)
+_BEHIND = (
+    select(Demande, _Main, Convocation)
+    .join(_Main, _Main.id == func.coalesce(Demande.attached_to_id, Demande.id))
+    .outerjoin(Convocation, (Convocation.demande_id == _Main.id) & Convocation.state.in_(LIVE_HOLDING))
+    .where(Demande.link_hash == bindparam("link_hash"))
+    # Also a main entry that is the entry itself is filled in anew: an attached one takes as long as one that is alone.
+    .execution_options(populate_existing=True)
+)
+
+
+def behind_link(session: Session, link_hash: bytes) -> tuple[Demande, Demande, Convocation | None] | None:
+    """The entry of a status page, the one that stands for its person, and what that one holds: one question."""
+    found = session.execute(_BEHIND, {"link_hash": link_hash}).one_or_none()
+    return (found[0], found[1], found[2]) if found else None
 
 
 def refusals(session: Session, convocation_id: UUID) -> Sequence[Refusal]:

@@ -152,8 +152,8 @@ def by_link(session: Session, link_hash: bytes) -> Demande | None:
     return session.scalar(select(Demande).where(Demande.link_hash == link_hash))
 
 
-# Made once: every filing asks these three.
-_BY_IDEMPOTENCY_KEY = select(Demande).where(Demande.idempotency_key == bindparam("key"))
+# Made once: every filing asks these three, as plain columns. They look past what the session has not written yet.
+_OF_FORM = select(Demande.id).where(Demande.idempotency_key == bindparam("key"))
 _LIVE_ON_CONTACT = select(func.count()).where(
     Demande.contact_digest == bindparam("digest"), Demande.state.in_(LIVE_STATES)
 )
@@ -165,7 +165,8 @@ _CODES_SENT = (
 
 
 def by_idempotency_key(session: Session, key: str) -> Demande | None:
-    return session.scalar(_BY_IDEMPOTENCY_KEY, {"key": key})
+    demande_id = session.connection().scalar(_OF_FORM, {"key": key})
+    return session.get(Demande, demande_id) if demande_id else None
 
 
 def keys_with(session: Session, digests: Iterable[bytes]) -> Sequence[PersonKey]:
@@ -212,7 +213,7 @@ def live_on_contact(session: Session, contact_digest: bytes) -> int:
     """How many live demandes use this contact; nobody else can count it before this transaction ends."""
     if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
         session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(contact_digest[:8], "big", signed=True))))
-    return session.scalars(_LIVE_ON_CONTACT, {"digest": contact_digest}).one()
+    return session.connection().scalar(_LIVE_ON_CONTACT, {"digest": contact_digest}) or 0
 
 
 def in_scope(session: Session, territory: str, family: str) -> Sequence[Demande]:
@@ -280,7 +281,7 @@ def latest_code(session: Session, demande_id: UUID, *, lock: bool = False) -> Co
 
 def codes_sent(session: Session, contact_digest: bytes, since_at: datetime) -> Sequence[datetime]:
     """When one-time codes were sent to one contact, whatever the demande."""
-    return session.scalars(_CODES_SENT, {"digest": contact_digest, "since_at": since_at}).all()
+    return session.connection().scalars(_CODES_SENT, {"digest": contact_digest, "since_at": since_at}).all()
 
 
 def lapsed(session: Session, filed_before_at: datetime, limit: int) -> Sequence[UUID]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from booking.store.base import Base
+from booking.store.base import Base, table_of
 from booking.store.demande import Demande
 
 
@@ -41,12 +41,18 @@ class OutboxMessage(Base):
     failure: Mapped[str | None] = mapped_column(String(48))
 
 
+_ADD = {
+    dialect: insert(table_of(OutboxMessage)).on_conflict_do_nothing(index_elements=["dedup_key"])
+    for dialect, insert in (("postgresql", postgresql_insert), ("sqlite", sqlite_insert))
+}
+
+
 def add(session: Session, messages: list[dict[str, Any]]) -> None:
     """Write messages in bulk; one whose deduplication key is there already is left out."""
     if not messages:
         return
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    session.execute(insert(OutboxMessage).on_conflict_do_nothing(index_elements=["dedup_key"]), messages)
+    connection = session.connection()
+    connection.execute(_ADD[connection.dialect.name], messages)
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[OutboxMessage]:

@@ -24,6 +24,7 @@ from booking.gateways import catalogues
 from booking.ports import World
 from booking.services import accounts, demonstration_accounts
 from booking.web import reprise
+from booking.web.kept import Pages
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -86,6 +87,11 @@ def access_of(view: Callable[..., object]) -> Access | None:
 def world() -> World:
     """The world that this application was built with."""
     return cast("World", current_app.extensions["world"])
+
+
+def pages() -> Pages:
+    """What this application keeps of pages that are asked for again and again."""
+    return cast("Pages", current_app.extensions["pages"])
 
 
 def current_staff() -> Actor | None:

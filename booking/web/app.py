@@ -12,7 +12,8 @@ from flask_wtf.csrf import CSRFProtect
 from booking.gateways import catalogues, words
 from booking.ports import World
 from booking.web import access, connexion, display, errors, guichet, observe, public, referent, supervision
-from booking.web.public import home
+from booking.web.kept import Pages
+from booking.web.public import bearer, home
 
 MAX_REQUEST_BYTES = 256 * 1024
 YEAR_S = 365 * 24 * 3600
@@ -58,7 +59,7 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
     app = Flask("booking.web", static_folder=str(display.STATIC), template_folder=str(words.TEMPLATES))
     app.config.update(_defaults(world))
     app.config.update(config or {})
-    app.extensions["world"] = world
+    app.extensions.update(world=world, pages=Pages())
     app.session_interface = _Sessions()
     display.install(app)
     app.before_request(_open_request)
@@ -69,6 +70,9 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
     app.after_request(_close_response)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    for rule in app.url_map.iter_rules():
+        if bearer.carries_secret(rule.rule):
+            csrf.exempt(app.view_functions[rule.endpoint])
     return app
 
 

@@ -79,3 +79,18 @@ def test_every_page_of_staff_is_closed_to_a_stranger(app: Flask) -> None:
         path = re.sub(r"<(?:[^:>]+:)?[^>]+>", "x", re.sub(r"<uuid:[^>]+>", str(UUID(int=1)), rule.rule))
         answer = client.get(path)
         assert (answer.status_code, answer.location.split("?")[0]) == (303, "/connexion"), rule.rule
+
+
+def unprotected(app: Flask) -> set[str]:
+    """Addresses that take a form without a token against forged requests."""
+    exempt = app.extensions["csrf"]._exempt_views
+    names = {endpoint: f"{view.__module__}.{view.__name__}" for endpoint, view in app.view_functions.items()}
+    rules = [rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    return {rule.rule for rule in rules if names[rule.endpoint] in exempt}
+
+
+def test_only_a_secret_address_and_the_choice_of_a_language_take_a_form_without_a_token(app: Flask) -> None:
+    behind_links = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/s/<link>")}
+    found = unprotected(app)
+    assert found - behind_links == {"/langue"}
+    assert "/s/<link>/oui" in found

@@ -17,7 +17,7 @@ from booking.services.filing import Receipt
 from booking.store.demande import Demande
 from booking.web.app import create_app
 from tests.support import filings
-from tests.support.pages import is_well_built, press, token_of
+from tests.support.pages import is_well_built, press
 
 
 @pytest.fixture
@@ -42,6 +42,47 @@ def at(receipt: Receipt, path: str = "") -> str:
 
 def forward(world: World, by: timedelta) -> None:
     world.clock.advance(by)  # type: ignore[attr-defined]
+
+
+# --- asking again ---------------------------------------------------------------------------------------------
+
+
+def test_a_page_asked_again_is_the_same_and_leaves_no_cookie(client: FlaskClient, filed: Receipt) -> None:
+    first, second = client.get(at(filed)), client.get(at(filed))
+    assert first.data == second.data
+    assert "Set-Cookie" not in first.headers
+    assert "csrf_token" not in first.text
+    assert first.headers["Cache-Control"] == "no-store"
+    known = client.get(at(filed), headers={"If-None-Match": first.headers["ETag"]})
+    assert (known.status_code, known.data) == (304, b"")
+
+
+def test_a_kept_page_is_never_an_old_one(seeded: World, client: FlaskClient, filed: Receipt) -> None:
+    seen = [client.get(at(filed)).headers["ETag"]]
+    for path, typed in (("/nouvelles", {"voulu": "non"}), ("/pause", {}), ("/toujours", {}), ("/retirer", {})):
+        press(client, at(filed, path), typed, shown_at=at(filed))
+        client.get(at(filed))  # says what was done, once
+        seen.append(client.get(at(filed)).headers["ETag"])
+    # “toujours” ends the pause: the page is the second one again.
+    assert len(set(seen)) == len(seen) - 1
+    forward(seeded, timedelta(days=1))
+    assert "Vous avez retiré votre demande" in client.get(at(filed)).text
+
+
+def test_what_was_just_done_is_said_to_nobody_else(client: FlaskClient, seeded: World, filed: Receipt) -> None:
+    press(client, at(filed, "/pause"), shown_at=at(filed))
+    other = create_app(seeded, config={"TESTING": True}).test_client()
+    assert "Reprenez-la quand vous voulez" not in other.get(at(filed)).text
+    assert "Reprenez-la quand vous voulez" in client.get(at(filed)).text
+    assert "Reprenez-la quand vous voulez" not in client.get(at(filed)).text
+
+
+def test_languages_are_kept_apart(client: FlaskClient, filed: Receipt) -> None:
+    french = client.get(at(filed)).text
+    client.set_cookie("langue", "ar")
+    assert 'dir="rtl"' in client.get(at(filed)).text
+    client.set_cookie("langue", "fr")
+    assert client.get(at(filed)).text == french
 
 
 # --- coming in -----------------------------------------------------------------------------------------------
@@ -94,9 +135,10 @@ def test_a_page_behind_a_secret_is_kept_and_told_by_nobody(client: FlaskClient, 
         assert "noindex" in headers["X-Robots-Tag"]
 
 
-def test_a_form_without_its_token_changes_nothing(seeded: World, client: FlaskClient, filed: Receipt) -> None:
-    assert client.post(at(filed, "/retirer")).status_code == 400
-    assert filings.row(seeded, filed.demande_id).state is DemandeState.WAITING
+def test_a_form_without_its_token_opens_nothing(client: FlaskClient, filed: Receipt) -> None:
+    """Behind the link the address itself is the secret; the way in by reference and code has none."""
+    assert client.post("/suivi", data={"reference": filed.reference, "code": filed.code}).status_code == 400
+    assert client.post("/s/" + "A" * 43 + "/retirer").status_code == 404
 
 
 def test_what_changes_something_is_never_a_get(client: FlaskClient, filed: Receipt) -> None:
@@ -147,9 +189,7 @@ def test_an_attached_entry_looks_like_any_other(seeded: World, client: FlaskClie
         client.get(at(receipt)).text.replace(receipt.link, "").replace(receipt.reference[:4], "")
         for receipt in (filed, second)
     )
-    words = [
-        [line.strip() for line in page.split("\n") if "csrf_token" not in line] for page in (first_page, second_page)
-    ]
+    words = [[line.strip() for line in page.split("\n")] for page in (first_page, second_page)]
     different = [pair for pair in zip(*words, strict=True) if pair[0] != pair[1]]
     assert all("code" in left and "hidden" in left for left, _ in different), different
 
@@ -265,8 +305,7 @@ def test_still_needed_is_asked_and_answered(seeded: World, client: FlaskClient, 
 
 def test_a_standing_acceptance_needs_a_document_seen(seeded: World, client: FlaskClient, filed: Receipt) -> None:
     assert "Rendez-vous ferme" not in client.get(at(filed)).text
-    token = token_of(client.get(at(filed)).text)
-    assert client.post(at(filed, "/ferme"), data={"csrf_token": token, "voulu": "oui"}).status_code == 409
+    assert client.post(at(filed, "/ferme"), data={"voulu": "oui"}).status_code == 409
     known = filings.by_staff(seeded, identity=filings.OTHER, document_seen="passport")
     press(client, at(known, "/ferme"), {"voulu": "oui"}, shown_at=at(known))
     assert filings.row(seeded, known.demande_id).firm

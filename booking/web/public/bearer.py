@@ -22,7 +22,10 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A demande as its pages need it: where it stands, the rules in force where it was filed, the local date there."""
+    """A demande as its pages need it: where it stands, the rules in force where it was filed, the local date there.
+
+    ``version``: names those rules.
+    """
 
     link: str
     status: Status
@@ -30,6 +33,7 @@ class Case:
     family: Family
     motif: Motif
     today: date
+    version: str
 
     @property
     def zone(self) -> str:
@@ -45,12 +49,19 @@ def case(link: str) -> Case:
     """The case behind a link. Raises NotFound('demande')."""
     world = access.world()
     found = status.status_by_link(world, link)
-    now = world.clock.now()
-    with world.reading() as session:
-        rules = configuration.current(session, now)
+    rules, now = configuration.shown(world), world.clock.now()
     territory = rules.territory(found.territory)
     family, motif = rules.catalogue.families[found.family], rules.catalogue.motifs[found.motif]
-    return Case(link, found, territory, family, motif, now.astimezone(territory.zone).date())
+    return Case(link, found, territory, family, motif, now.astimezone(territory.zone).date(), rules.mark)
+
+
+def carries_secret(rule: str) -> bool:
+    """Whether an address, as the pattern of its route, holds the secret link.
+
+    Its forms need no token against forged requests: who can name the address holds the link already, and with it
+    everything that the form could do. Without a token the page needs no session, hence no cookie.
+    """
+    return rule.startswith("/s/<link>")
 
 
 def close(blueprint: Blueprint) -> None:

@@ -25,9 +25,7 @@ ONE = "/<territory>/<family>/<int:number>"
 
 
 def _rules() -> Rules:
-    world = access.world()
-    with world.reading() as session:
-        return configuration.current(session, world.clock.now())
+    return configuration.shown(access.world())
 
 
 def _scopes(limit: int) -> list[dict[str, Any]]:

@@ -14,15 +14,14 @@ from werkzeug.wrappers import Response
 
 from booking.domain.demande import Channel
 from booking.domain.demarche import Asked
-from booking.domain.errors import InvalidInput, NotFound, TooMany
+from booking.domain.errors import InvalidInput, TooMany
 from booking.domain.territory import Territory
 from booking.gateways import catalogues, words
 from booking.gateways.catalogues import gettext as _
-from booking.ports import World
 from booking.services import configuration
 from booking.services import filing as verbs
 from booking.services.configuration import Rules
-from booking.services.filing import Filing, Receipt
+from booking.services.filing import Filing
 from booking.web import access, errors
 from booking.web.public import availability, draft, forms, home, reading
 from booking.web.public.draft import Answers, Draft
@@ -118,24 +117,16 @@ def _filed(form: Form, typed: Draft) -> Response:
     wanted = forms.filing(form, catalogues.language().code)
     key = _key(typed, wanted)
     try:
-        receipt = _known(world, key) or verbs.file(world, wanted, key, Channel.WEB)
+        receipt = verbs.file(world, wanted, key, Channel.WEB)
     except InvalidInput as refused:
         return _refused(form, typed, refused)
     except TooMany as refused:
         return _shown(Page(Screen.SUMMARY, typed, status=refused.status, wait_s=refused.retry_after_s))
+    if receipt.repeated:  # told, so that nobody believes that a change made since was kept
+        flash(_("Cette demande est déjà enregistrée. Elle est enregistrée une seule fois."), "info")
     answer = redirect(f"/s/{receipt.link}/{'code' if receipt.code_expected else 'recu'}", 303)
     answer.delete_cookie(draft.COOKIE, path=PATH)
     return answer
-
-
-def _known(world: World, key: str) -> Receipt | None:
-    """What this form already registered: told, so that nobody believes that a change made since was kept."""
-    try:
-        receipt = verbs.receipt(world, key)
-    except NotFound:
-        return None
-    flash(_("Cette demande est déjà enregistrée. Elle est enregistrée une seule fois."), "info")
-    return receipt
 
 
 def _key(typed: Draft, wanted: Filing) -> str:
@@ -160,11 +151,9 @@ def _refused(form: Form, typed: Draft, refused: InvalidInput) -> Response:
 
 def _form(answers: Answers) -> Form:
     world = access.world()
-    now = world.clock.now()
-    with world.reading() as session:
-        rules = configuration.current(session, now)
+    rules = configuration.shown(world)
     territory = _territory(rules, answers.one("territory"))
-    return Form(rules, territory, answers, now.astimezone(territory.zone).date())
+    return Form(rules, territory, answers, world.clock.now().astimezone(territory.zone).date())
 
 
 def _territory(rules: Rules, code: str) -> Territory:
@@ -211,7 +200,7 @@ def _choices(form: Form, screen: Screen) -> dict[str, Any]:
     if screen is Screen.IDENTITY:
         return {
             "countries": forms.countries(catalogues.language().code),
-            "communes": forms.communes(form),
+            "communes": form.communes,
             "elsewhere": forms.elsewhere(form),
             "warnings": forms.warnings(form),
         }
@@ -224,7 +213,7 @@ def _choices(form: Form, screen: Screen) -> dict[str, Any]:
 def _said(form: Form, filing: Filing) -> dict[str, Any]:
     """The answers as the summary says them."""
     dates = {name: date.fromisoformat(filing.details[name]) for name in forms.DATES if name in filing.details}
-    lives = forms.commune(form) if form.asks_commune else None
+    lives = form.commune if form.asks_commune else None
     country = dict(forms.countries(catalogues.language().code)).get(form.answers.one("birth_country"), "")
     return {
         "times": availability.said(form.territory, filing.availability),

@@ -120,6 +120,22 @@ class Form:
         return self.motif is not None and self.motif.manner.jurisdiction is Jurisdiction.RESIDENCE
 
     @cached_property
+    def communes(self) -> list[Commune]:
+        """Communes of the territory that were meant: by postal code, by name, else by the beginning of the name."""
+        typed = self.answers.one("commune")
+        known = self.territory.communes.values()
+        code, wanted = typed.replace(" ", ""), _spelled(typed)
+        exact = [c for c in known if c.postal_code == code or (wanted and _spelled(c.name) == wanted)]
+        return exact or [c for c in known if len(wanted) > 2 and _spelled(c.name).startswith(wanted)]
+
+    @cached_property
+    def commune(self) -> Commune | None:
+        """The commune, once there is no doubt."""
+        chosen = self.answers.one("commune_code")
+        found = self.communes
+        return found[0] if len(found) == 1 else next((c for c in found if c.insee == chosen), None)
+
+    @cached_property
     def reachable(self) -> bool:
         return bool(self.answers.one("email") or self.answers.one("phone"))
 
@@ -193,9 +209,9 @@ def _identity_typed(answers: Answers) -> dict[str, str]:
 def _commune_errors(form: Form) -> dict[str, str]:
     if not form.answers.one("commune"):
         return {"commune": "required"}
-    if commune(form):
+    if form.commune:
         return {}
-    if communes(form):
+    if form.communes:
         return {"commune_code": "commune_several"}
     return {"commune": "commune_elsewhere" if elsewhere(form) else "commune_unknown"}
 
@@ -236,22 +252,6 @@ def warnings(form: Form) -> dict[str, list[str]]:
 # --- where the person lives ----------------------------------------------------------------------------------
 
 
-def communes(form: Form) -> list[Commune]:
-    """Communes of the territory that were meant: by postal code, by name, else by the beginning of the name."""
-    typed = form.answers.one("commune")
-    known = form.territory.communes.values()
-    wanted = _spelled(typed)
-    exact = [c for c in known if c.postal_code == typed.replace(" ", "") or (wanted and _spelled(c.name) == wanted)]
-    return exact or [c for c in known if len(wanted) > 2 and _spelled(c.name).startswith(wanted)]
-
-
-def commune(form: Form) -> Commune | None:
-    """The commune, once there is no doubt."""
-    found = communes(form)
-    chosen = form.answers.one("commune_code")
-    return found[0] if len(found) == 1 else next((c for c in found if c.insee == chosen), None)
-
-
 def elsewhere(form: Form) -> tuple[str, str] | None:
     """Name and préfecture of another département, when the postal code typed is one of its."""
     code = departements.of_postal_code(form.answers.one("commune"))
@@ -279,7 +279,7 @@ def countries(lang: str) -> list[tuple[str, str]]:
 def filing(form: Form, lang: str) -> Filing:
     """What all screens add up to. To be asked only when none has an error."""
     answers = form.answers
-    lives = commune(form) if form.asks_commune else None
+    lives = form.commune if form.asks_commune else None
     family = form.family.code if form.family else ""
     return Filing(
         territory=form.territory.code,

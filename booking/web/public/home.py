@@ -106,6 +106,4 @@ def _plain(text: str) -> str:
 
 
 def _territories() -> list[Territory]:
-    world = access.world()
-    with world.reading() as session:
-        return list(configuration.current(session, world.clock.now()).territories.values())
+    return list(configuration.shown(access.world()).territories.values())

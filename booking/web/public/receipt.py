@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from booking.domain.errors import InvalidInput, TooMany
 from booking.gateways.catalogues import gettext as _
-from booking.services import checks, documents
+from booking.services import checks, documents, status
 from booking.services.documents import Document
 from booking.services.status import NextStep
 from booking.web import access
@@ -73,6 +73,7 @@ def receipt(link: str) -> str:
         "public/recu.html",
         case=case,
         status=case.status,
+        proof=status.log_receipt(access.world(), case.status.demande_id),
         today=case.today,
         times=availability.said(case.territory, case.status.availability),
         away=availability.periods(case.status.availability.excluded_on),

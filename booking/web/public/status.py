@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
 from booking.domain.errors import InvalidInput, NotFound, TooMany
+from booking.gateways import catalogues
 from booking.gateways.catalogues import gettext as _
 from booking.services import demande as verbs
 from booking.services import status
-from booking.web import access
+from booking.web import access, kept
 from booking.web.public import availability, bearer, reading
 from booking.web.public.bearer import Case
 from booking.web.public.draft import Answers
@@ -58,8 +59,15 @@ def _way_in(errors: dict[str, str], code: int, wait_s: int = 0) -> Response:
 
 @blueprint.get("/s/<link>")
 @access.public
-def page(link: str) -> str:
+def page(link: str) -> Response:
     case = bearer.case(link)
+    if session:  # something was just done, or staff look at it: what they see is for them alone
+        return make_response(_page(case))
+    shown = (link, catalogues.language().code, case.status, case.today, case.version)
+    return kept.answer(access.pages().get(shown, lambda: _page(case)))
+
+
+def _page(case: Case) -> str:
     held = case.status.held
     zone = case.territory.zone
     return render_template(
