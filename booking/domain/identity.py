@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from booking.domain.errors import InvalidInput
@@ -251,6 +252,19 @@ def name_key(identity: Identity) -> bytes:
     names = canonical_names(identity)
     where = canonical_country(identity.birth_country) or canonical_place(identity.birth_place)
     return "\x1f".join([" ".join(sorted(names.family + names.given)), identity.birth.evidence, where]).encode()
+
+
+def name_keys_in_any_country(identity: Identity) -> list[bytes]:
+    """The name keys of somebody whose country of birth was not asked: one a country, whatever code it has."""
+    found = (replace(identity, birth_country=first + second) for first in ascii_uppercase for second in ascii_uppercase)
+    return list(dict.fromkeys(name_key(one) for one in found))
+
+
+def may_be(declared: Identity, shown: Identity) -> bool:
+    """Whether all names are the same, and the birth dates agree as far as both are known; a country is not compared."""
+    names, others = canonical_names(declared), canonical_names(shown)
+    dated = shown.birth.completes(declared.birth) or declared.birth.completes(shown.birth)
+    return dated and sorted(names.family + names.given) == sorted(others.family + others.given)
 
 
 def evidence_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
