@@ -19,7 +19,6 @@ from booking.gateways.redis_limits import RedisLimits
 from booking.gateways.redis_waitlist import RedisWaitlist
 from booking.gateways.rq_jobs import RqJobs
 from booking.ports import World
-from booking.services.guichet import Hall
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.guichet import UrgentCase
@@ -156,7 +155,7 @@ def test_arrival_and_reception_take_two_forms(client: FlaskClient, hall: World, 
         ("arrivee", {"document": "selfie", "correspond": "oui"}, 422, "Dites quel document"),
         ("issue", {"issue": "absence", "absence": ""}, 422, "Choisissez la raison de l’absence"),
         ("issue", {"issue": "absence", "absence": "no_news"}, 409, "Il est trop tôt"),
-        ("issue", {}, 422, "Répondez à cette question"),
+        ("issue", {}, 422, "Fin de la visite – À remplir."),
         ("annuler", {"raison": "wrong_line"}, 409, "rien à annuler"),
     ],
 )
@@ -179,67 +178,6 @@ def test_finding_leads_straight_to_the_visit_or_to_the_file(client: FlaskClient,
     nobody = post(client, search, search, {"recherche": "personne"})
     assert (nobody.status_code, "Personne ne porte ce nom" in nobody.text) == (200, True)
     assert post(client, search, search, {"recherche": ""}).status_code == 422
-
-
-def test_what_is_typed_wrong_is_said_on_the_search_page(client: FlaskClient, hall: World) -> None:
-    search = f"{MDM_PAGES}/chercher"
-    for typed, said in (
-        ("TDR1-AAAA", "Ce code ne se lit pas"),
-        ("7K7F3PX9", "Cette référence n’existe pas ici"),
-        ("", "Écrivez ou scannez ce que vous cherchez"),
-    ):
-        answer = post(client, search, search, {"recherche": typed})
-        assert answer.status_code == 422, typed
-        assert said in answer.text
-        assert "Code, référence ou nom – " in answer.text
-
-
-def test_an_appointment_of_dax_is_printed_in_mont_de_marsan_and_ends_in_dax(
-    client: FlaskClient, hall: World, awa: Actor
-) -> None:
-    """R-100: as page, mail and convocation promise."""
-    receipt = register(hall, awa)
-    reference = appoint(
-        hall, receipt, slot(hall, day(hall), time(10), hall=Hall("40-landes", "dax"), guichet="dax-pan-1")
-    )
-    search = f"{MDM_PAGES}/chercher"
-    found = post(client, search, search, {"recherche": reference})
-    assert (found.status_code, found.location) == (303, f"{MDM_PAGES}/visite/{reference}")
-    page = client.get(found.location).text
-    assert "à un autre site" in page
-    assert "Sous-préfecture, Dax" in page
-    assert "Noter l’arrivée" not in page
-    assert "Terminer la visite" not in page
-    paper = re.search(r'href="([^"]+/convocation\.pdf)"', page)
-    assert paper
-    assert client.get(paper[1]).mimetype == "application/pdf"
-    for act, fields in (("arrivee", {"document": "passport", "correspond": "oui"}), ("issue", {"issue": "served"})):
-        assert post(client, found.location, f"{found.location}/{act}", fields).status_code == 404, act
-
-
-def test_somebody_without_reference_is_found_by_name_and_birth_date(
-    client: FlaskClient, hall: World, awa: Actor
-) -> None:
-    """R-101: as the status page promises; what was typed comes back with its errors."""
-    waiting = register(hall, awa, "Zola").reference
-    search, by_person = f"{MDM_PAGES}/chercher", f"{MDM_PAGES}/chercher/personne"
-    named: dict[str, str | list[str]] = {
-        "family_name": "Zola",
-        "given_names": "Awa",
-        "birth_day": "12",
-        "birth_month": "5",
-        "birth_year": "1990",
-    }
-    assert post(client, search, by_person, named).location == f"{MDM_PAGES}/dossier/{waiting}"
-    nobody = post(client, search, by_person, named | {"given_names": "Ali"})
-    assert (nobody.status_code, "Personne ne répond" in nobody.text) == (200, True)
-    wrong = post(client, search, by_person, named | {"birth_year": ""})
-    assert wrong.status_code == 422
-    assert "Date de naissance – Écrivez l’année de naissance" in wrong.text
-    assert 'value="Zola"' in wrong.text
-    alone = post(client, search, search, {"recherche": "zola"})
-    assert "Personne ne porte ce nom aujourd’hui" in alone.text
-    assert 'name="family_name" type="text" value="zola"' in alone.text
 
 
 def test_a_name_stands_in_no_address(app: Flask) -> None:
@@ -290,6 +228,18 @@ def test_what_was_typed_comes_back_with_every_error_at_once(client: FlaskClient,
     assert re.search(r'id="short_notice"[^>]*checked', answer.text)
     assert re.search(r'value="mont-de-marsan/3/am" checked', answer.text)
     assert count(hall, Demande) == 0
+
+
+def test_a_summary_names_each_field_and_speaks_to_who_types(client: FlaskClient, hall: World) -> None:
+    page = f"{MDM_PAGES}/saisir"
+    wrong = entry(hall, family_name="", motif="", birth_year="") | {"availability": []}
+    summary = post(client, page, page, wrong).text
+    assert "Besoin – À remplir." in summary
+    assert "Nom – Écrivez au moins un nom, comme sur le document." in summary
+    empty = post(client, page, page, entry(hall) | {"availability": []}).text
+    assert "Moments possibles – Cochez au moins un moment où la personne peut venir." in empty
+    for said in (summary, empty):
+        assert "votre" not in said[said.index('class="summary-errors"') : said.index("<h1")]
 
 
 def test_a_place_that_does_not_receive_the_need_is_said(client: FlaskClient, hall: World) -> None:
