@@ -87,3 +87,11 @@ def test_an_usager_is_led_back_to_their_own_page(app: Flask, hall: World, awa: A
 def test_a_link_that_opens_nothing_leads_to_the_start(app: Flask) -> None:
     answer = app.test_client().get("/s/nope/moments")
     assert (answer.status_code, 'href="/suivi"' in answer.text, 'href="/s/' in answer.text) == (404, True, False)
+
+
+def test_a_notice_left_three_times_is_said_once(app: Flask) -> None:
+    reader = app.test_client()
+    with reader.session_transaction() as session:
+        session["_flashes"] = [("success", "C’est noté."), ("success", "C’est noté."), ("info", "Autre chose.")]
+    page = reader.get("/").text
+    assert (page.count("C’est noté."), page.count("Autre chose.")) == (1, 1)
