@@ -128,6 +128,14 @@ def test_a_label_written_early_is_said_late() -> None:
     assert label.__html__() == "Accueil"
 
 
+@pytest.mark.parametrize("folder", ["guichet", "referent", "supervision", "connexion"])
+def test_pages_of_staff_keep_the_narrow_space_of_public_ones(folder: str) -> None:
+    """U+202F before ? ! ; and U+00A0 before a colon, on every page."""
+    wrong = re.compile(r"[\w’»)}][ \u00a0][?!;](?=[\s\"<)]|$)")
+    for path in sorted((catalogues.ROOT / "templates" / folder).rglob("*.*")):
+        assert not wrong.findall(path.read_text("utf-8")), path.name
+
+
 def raised_codes() -> set[str]:
     """Codes in the program's text: first argument of an error of ours, and what ``fields`` and ``errors`` map to."""
     codes: set[str] = set()
