@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from booking.ports import Kind, Recent, World
+from booking.ports import World
+from booking.recent import Kind, Recent
 from booking.services import configuration
 from tests.support import filings
 
@@ -20,7 +21,7 @@ def numbers() -> object:
 
 def test_a_second_by_both_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     tick = [100.0]
-    monkeypatch.setattr("booking.ports.time.monotonic", lambda: tick[0])
+    monkeypatch.setattr("booking.recent.time.monotonic", lambda: tick[0])
     recent = Recent()
     first = recent.get(Kind.FIGURES, "scope", NOW, numbers)
     assert recent.get(Kind.FIGURES, "scope", NOW, numbers) is first
