@@ -18,7 +18,7 @@ into groups where a search finds no way.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heapreplace
 
 UNPLACED = -1
@@ -276,36 +276,43 @@ class _Dating:
             self.group[c] = new
 
 
+def _outwards(found: list[int]) -> Iterator[int]:
+    """Classes from near to far while ``found`` grows, the last found first: the first are often much like the start."""
+    while found:
+        level, found[:] = found[::-1], []
+        yield from level
+
+
 class _Exchange:
     """A search for moves of flexible lines that make room in class ``target`` for a line that leaves ``current``.
 
     ``out`` is what the target's members can reach, ``back`` the classes from which the place given up can be reached.
-    Each maps a class to (line that moves, class on the other end of its move), ``None`` at the start. Both grow from
-    near to far, so that few people move: a short way also leaves the others nearer to their own earliest dates.
+    Each maps a class to the one it was found from, and its start to itself; who moves is looked up on the way that is
+    taken. Both grow from near to far, so that few people move: a short way leaves the others nearer to their own dates.
     """
 
     def __init__(self, dating: _Dating, current: int, target: int) -> None:
         self.dating = dating
         self.group = dating.group[target]
-        self.out: dict[int, tuple[int, int] | None] = {target: None}
-        self.back: dict[int, tuple[int, int] | None] = {current: None}
+        self.out = {target: target}
+        self.back = {current: current}
         self.meeting = UNPLACED
-        self.separate: dict[int, tuple[int, int] | None] = {}
+        self.separate: dict[int, int] = {}
 
     def search(self) -> bool:
         """True with ``meeting`` set, or False with ``separate``: classes that exchange nothing with the rest."""
-        out_next, back_next = list(self.out), list(self.back)
-        back_scan = iter(back_next)
-        for c in out_next:
-            if self._forward(c, out_next):
+        out_found, back_found = list(self.out), list(self.back)
+        backwards = _outwards(back_found)
+        for c in _outwards(out_found):
+            if self._forward(c, out_found):
                 return True
-            origin = next(back_scan, None)
+            origin = next(backwards, None)
             if origin is None:
                 # Only without room is the place given up the one way out; with room, being unreachable proves nothing.
                 if not self.group.room:
                     self.separate = self.back
                     return False
-            elif self._backward(origin, back_next):
+            elif self._backward(origin, back_found):
                 return True
         self.separate = self.out
         return False
@@ -315,8 +322,8 @@ class _Exchange:
         wishes, group_of, room = dating.wishes, dating.group, dating.room
         for member in dating.flexible[c]:
             for onward in wishes[member]:
-                if group_of[onward] is group and onward not in out:
-                    out[onward] = (member, c)
+                if onward not in out and group_of[onward] is group:
+                    out[onward] = c
                     if room[onward] or onward in back:
                         self.meeting = onward
                         return True
@@ -328,8 +335,8 @@ class _Exchange:
         placed, group_of = dating.placed, dating.group
         for member in dating.wanted_by[c]:
             origin = placed[member]
-            if group_of[origin] is group and origin not in back:
-                back[origin] = (member, c)
+            if origin not in back and group_of[origin] is group:
+                back[origin] = c
                 if origin in out:
                     self.meeting = origin
                     return True
@@ -338,14 +345,16 @@ class _Exchange:
 
     def moves(self) -> list[tuple[int, int]]:
         """(line, class it moves to) on the way found. Free room at the meeting point ends the way there."""
-        found = []
-        onward, step = self.meeting, self.out[self.meeting]
-        while step is not None:
-            found.append((step[0], onward))
-            onward = step[1]
-            step = self.out[onward]
-        step = None if self.dating.room[self.meeting] else self.back[self.meeting]
-        while step is not None:
-            found.append(step)
-            step = self.back[step[1]]
+        found, here = [], self.meeting
+        while here != (origin := self.out[here]):
+            found.append((self._mover(origin, here), here))
+            here = origin
+        here = self.meeting
+        while not self.dating.room[self.meeting] and here != (onward := self.back[here]):
+            found.append((self._mover(here, onward), onward))
+            here = onward
         return found
+
+    def _mover(self, origin: int, onward: int) -> int:
+        """A flexible line of ``origin`` that accepts ``onward``."""
+        return next(line for line in self.dating.flexible[origin] if onward in self.dating.wishes[line])
