@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -176,7 +177,10 @@ def name_words(text: str) -> tuple[str, ...]:
 
     Scripts other than Latin, Greek, Arabic and Hebrew keep their marks. Nothing is transliterated. Idempotent.
     """
-    return _glue(_fold(text).split())
+    words = tuple(_fold(text).split())
+    while (glued := _glue(words)) != words:  # “d e souza”: two particles may make a third
+        words = glued
+    return words
 
 
 def _fold(text: str) -> str:
@@ -196,7 +200,7 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def _glue(words: list[str]) -> tuple[str, ...]:
+def _glue(words: Sequence[str]) -> tuple[str, ...]:
     glued: list[str] = []
     prefix = ""
     for word in words:

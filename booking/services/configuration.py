@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from booking.domain import demarche, territory
 from booking.domain.accounts import Actor
 from booking.domain.errors import InvalidInput, NotFound
-from booking.ports import Kind, World
+from booking.ports import World
+from booking.recent import Kind
 from booking.services.transaction import SYSTEM, Transaction, label_of, transaction
 from booking.store import configuration as rows
 

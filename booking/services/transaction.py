@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
-from booking.ports import Kind, World
+from booking.ports import World
+from booking.recent import Kind
 from booking.store import outbox
 from booking.store.base import insert_all
 from booking.store.journal import JournalRow

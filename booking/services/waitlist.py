@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from booking.domain import waitlist as rules
 from booking.domain.waitlist import Estimate, PlaceInterval
-from booking.ports import Kind, World
+from booking.ports import World
+from booking.recent import Kind
 from booking.services.transaction import scope_of
 from booking.store import convocation as convocations
 from booking.store import demande as demandes

@@ -119,14 +119,12 @@ def wanted_language() -> str:
 
 
 def _close_response(response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    said = {**SECURITY_HEADERS, "X-Request-Id": g.get("request_id", ""), "Vary": "Cookie, Accept-Language"}
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={YEAR_S}")
+        said["Strict-Transport-Security"] = f"max-age={YEAR_S}"
     if request.endpoint != "static":
         # Library computers and shared phones: a page is kept by nobody unless its view says otherwise.
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("Content-Language", catalogues.language().code)
-    response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.vary.update(("Cookie", "Accept-Language"))
+        said |= {"Cache-Control": "no-store", "Content-Language": catalogues.language().code}
+    has = {name.lower() for name, _ in response.headers}
+    response.headers.extend((name, value) for name, value in said.items() if name.lower() not in has)
     return response

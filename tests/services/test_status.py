@@ -13,7 +13,8 @@ from booking.domain.accounts import Role
 from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Forbidden, NotFound, TooMany, Unavailable
 from booking.domain.waitlist import PauseReason
-from booking.ports import Kind, World
+from booking.ports import World
+from booking.recent import Kind
 from booking.services import checks, demande, slots, status
 from booking.services.status import NextStep, log_receipt
 from booking.store.demande import Demande
