@@ -53,7 +53,7 @@ def receipt(world: World, demande_id: UUID) -> Document:
         data = (
             _paper(world, demande, territory)
             | _what(demande, in_force)
-            | _outlook(world, session, demande, territory)
+            | _outlook(world, session, demande, in_force)
             | _proof(world, session, demande)
         )
     return Document(f"recu-{demande.reference}.pdf", PDF, world.render.pdf("receipt", data))
@@ -104,7 +104,7 @@ def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) 
     if errand.template == "filed":
         territory = in_force.territory(demande.territory)
         data = _paper(world, demande, territory) | _what(demande, in_force)
-        data |= _outlook(world, session, demande, territory) | _proof(world, session, demande)
+        data |= _outlook(world, session, demande, in_force) | _proof(world, session, demande)
         pages.append(("receipt", data))
     return pages
 
@@ -204,7 +204,8 @@ def _what(demande: Demande, in_force: Rules) -> dict[str, Any]:
     }
 
 
-def _outlook(world: World, session: Session, demande: Demande, territory: Territory) -> dict[str, Any]:
+def _outlook(world: World, session: Session, demande: Demande, in_force: Rules) -> dict[str, Any]:
+    territory = in_force.territory(demande.territory)
     secrets = persons.secrets_of(world, demande)
     known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
     provisional = demande.state is DemandeState.PROVISIONAL
@@ -214,10 +215,10 @@ def _outlook(world: World, session: Session, demande: Demande, territory: Territ
         "next_draw_at": known.next_draw_at.isoformat() if known.next_draw_at else None,
         "wait_median_days": known.estimate.median_days if known.estimate else None,
         "wait_p90_days": known.estimate.p90_days if known.estimate else None,
-        "deadline_on": demande.deadline_on.isoformat() if demande.deadline_on else None,
         "confirm_before_on": until.isoformat() if provisional else None,
     }
-    return {name: value for name, value in data.items() if value is not None}
+    said = {name: value for name, value in data.items() if value is not None}
+    return said | waitlist.deadline(demande, in_force, world.clock.now())
 
 
 def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:

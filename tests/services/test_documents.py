@@ -101,6 +101,29 @@ def test_a_receipt_says_all_that_the_filing_gave(world: World, lang: str) -> Non
     assert "wait_median_days" not in data  # nobody was received yet: not known
 
 
+@pytest.mark.parametrize(("read", "expiry", "said"), [
+    (True, "2026-05-10", {"deadline_on": "2026-03-11"}),
+    (True, "2026-04-10", {"deadline_on": "2026-02-09", "deadline_passed": True}),
+    (False, "2026-05-10", {"deadline_on": "2026-03-11", "deadline_to_check": True}),
+    (False, "2026-04-10", {"deadline_to_check": True}),
+])  # fmt: skip
+def test_a_deadline_is_said_as_law_only_if_somebody_read_the_text(
+    world: World, read: bool, expiry: str, said: dict[str, Any]
+) -> None:
+    """R-90, on the receipt and in the mail."""
+    if read:
+        filings.windows_read(world)
+    filed = filings.by_staff(world, details={"expiry_on": expiry})
+    documents.receipt(world, filed.demande_id)
+    (mail,) = filings.posted(world, "filed")
+    for found in (given(world), mail):
+        assert {name: value for name, value in found.items() if name.startswith("deadline")} == said
+    text = TemplateRenderer(HOME).message("mail/filed", "fr", {k: v for k, v in mail.items() if k != "to"})[1]
+    assert ("Votre date limite" in text) is read
+    assert ("Un délai peut s’appliquer" in text) is not read
+    assert ("Si cette date approche" in text) is (read and "deadline_passed" not in said)
+
+
 def test_a_provisional_receipt_says_until_when_to_confirm(world: World) -> None:
     filed = filings.by_web(world, contact=filings.NOBODY)
     documents.receipt(world, filed.demande_id)

@@ -169,12 +169,30 @@ def test_it_says_when_the_next_draw_is_and_what_nobody_knows(
 
 
 def test_a_deadline_at_risk_leads_to_the_counter(seeded: World, client: FlaskClient) -> None:
+    filings.windows_read(seeded)
     near = filings.by_staff(seeded, details={"expiry_on": "2026-05-05"})
     text = client.get(at(near)).text
     assert "Votre date limite\u00a0: vendredi 6 mars 2026" in text
     assert "Vous risquez de dépasser votre date limite" in text
     forward(seeded, timedelta(days=7))
     assert "Votre date limite est passée" in client.get(at(near)).text
+
+
+@pytest.mark.parametrize("page", ["", "/recu"])
+def test_a_deadline_that_nobody_checked_is_marked_and_its_past_is_not_told(
+    seeded: World, client: FlaskClient, page: str
+) -> None:
+    """R-90: the last day of the window is a Friday; the title itself is valid for two months more."""
+    near = filings.by_staff(seeded, details={"expiry_on": "2026-05-05"})
+    text = client.get(at(near, page)).text
+    assert "Date limite à vérifier avec le guichet\u00a0: vendredi 6 mars 2026" in text
+    forward(seeded, timedelta(days=7))
+    later = client.get(at(near, page)).text
+    assert "Un délai peut s’appliquer à votre démarche" in later
+    for said in (text, later):
+        assert "Votre date limite" not in said
+        assert "Vous risquez" not in said
+    assert "vendredi 6 mars 2026" not in later
 
 
 def test_a_renewal_says_from_when_it_is_drawn(seeded: World, client: FlaskClient) -> None:
