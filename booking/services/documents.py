@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from booking.domain import convocation as rules
 from booking.domain.convocation import ConvocationState, Pass
-from booking.domain.demande import DemandeState, provisional_until
+from booking.domain.demande import Channel, DemandeState, provisional_until
 from booking.domain.errors import InvalidInput, NotFound
 from booking.domain.territory import SiteKind, Territory
 from booking.ports import World
@@ -29,6 +29,8 @@ from booking.store.slots import Slot
 PDF, CALENDAR = "application/pdf", "text/calendar; charset=utf-8"
 QR = "qr"
 _ABOUT_A_SLOT = frozenset({"offer", "confirmed", "reminder"})
+_FILED_FROM_AFAR = frozenset({Channel.PHONE, Channel.LETTER})
+"""Nobody was there to be handed the code: the letter that acknowledges the filing carries it."""
 _HELD = frozenset({ConvocationState.CONFIRMED, ConvocationState.SERVED, ConvocationState.ABSENT})
 
 
@@ -41,10 +43,10 @@ class Document:
     body: bytes
 
 
-def receipt(world: World, demande_id: UUID) -> Document:
+def receipt(world: World, demande_id: UUID, *, with_code: bool = False) -> Document:
     """The receipt of a filing, in the language of its demande: what it was given then, what is known now.
 
-    Raises NotFound.
+    ``with_code``: for whoever holds the secret link already; what staff print again has none (R-91). Raises NotFound.
     """
     with world.reading() as session:
         demande = _demande(session, demande_id)
@@ -55,6 +57,7 @@ def receipt(world: World, demande_id: UUID) -> Document:
             | _what(demande, in_force)
             | _outlook(world, session, demande, in_force)
             | _proof(world, session, demande)
+            | (_code(world, demande) if with_code else {})
         )
     return Document(f"recu-{demande.reference}.pdf", PDF, world.render.pdf("receipt", data))
 
@@ -105,6 +108,8 @@ def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) 
         territory = in_force.territory(demande.territory)
         data = _paper(world, demande, territory) | _what(demande, in_force)
         data |= _outlook(world, session, demande, in_force) | _proof(world, session, demande)
+        if demande.channel in _FILED_FROM_AFAR:
+            data |= _code(world, demande)
         pages.append(("receipt", data))
     return pages
 
@@ -206,12 +211,10 @@ def _what(demande: Demande, in_force: Rules) -> dict[str, Any]:
 
 def _outlook(world: World, session: Session, demande: Demande, in_force: Rules) -> dict[str, Any]:
     territory = in_force.territory(demande.territory)
-    secrets = persons.secrets_of(world, demande)
     known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
     provisional = demande.state is DemandeState.PROVISIONAL
     until = provisional_until(demande.filed_at).astimezone(territory.zone).date()
     data = {
-        "code": secrets.code if secrets else None,
         "next_draw_at": known.next_draw_at.isoformat() if known.next_draw_at else None,
         "wait_median_days": known.estimate.median_days if known.estimate else None,
         "wait_p90_days": known.estimate.p90_days if known.estimate else None,
@@ -219,6 +222,11 @@ def _outlook(world: World, session: Session, demande: Demande, in_force: Rules) 
     }
     said = {name: value for name, value in data.items() if value is not None}
     return said | waitlist.deadline(demande, in_force, world.clock.now())
+
+
+def _code(world: World, demande: Demande) -> dict[str, str]:
+    secrets = persons.secrets_of(world, demande)
+    return {"code": secrets.code} if secrets else {}
 
 
 def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:

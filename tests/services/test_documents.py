@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from booking.domain.convocation import decode_qr, encode_qr, read_pass
-from booking.domain.demande import Contact
+from booking.domain.demande import Channel, Contact
 from booking.domain.errors import InvalidInput, NotFound
 from booking.domain.slots import SlotState
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import configuration, convocation, documents, slots
+from booking.services import configuration, convocation, documents, errands, filing, slots
 from booking.services.transaction import USAGER, transaction
 from booking.store.convocation import Convocation
 from booking.store.slots import Slot
@@ -87,7 +87,7 @@ def slot_of(world: World, held: Convocation) -> Slot:
 def test_a_receipt_says_all_that_the_filing_gave(world: World, lang: str) -> None:
     filed = filings.by_staff(world, lang=lang)
     slots.plan(world)
-    paper = documents.receipt(world, filed.demande_id)
+    paper = documents.receipt(world, filed.demande_id, with_code=True)
     assert (paper.name, paper.media_type) == (f"recu-{filed.reference}.pdf", "application/pdf")
     assert paper.body.startswith(b"%PDF")
     data = given(world)
@@ -129,6 +129,22 @@ def test_a_provisional_receipt_says_until_when_to_confirm(world: World) -> None:
     documents.receipt(world, filed.demande_id)
     assert given(world)["confirm_before_on"] == "2026-04-01"
     assert "proof" not in given(world)
+
+
+@pytest.mark.parametrize(("channel", "printed"), [(Channel.COUNTER, False), (Channel.LETTER, True)])
+def test_the_letter_that_acknowledges_carries_the_code_if_nobody_was_there(
+    world: World, channel: Channel, printed: bool
+) -> None:
+    """R-91"""
+    awa = filings.agent(world)
+    filed = filing.file(world, filings.need(contact=POSTAL), filings.key(), channel, awa)
+    printed_pages: list[Any] = []
+    pages = world.render.pages
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.render, "pages", lambda papers: printed_pages.extend(papers) or pages(papers))
+        errands.letters(world, awa, filings.TERRITORY)
+    assert [name for name, _ in printed_pages] == ["notice", "receipt"]
+    assert (filed.code in str(printed_pages)) is printed
 
 
 def test_a_receipt_names_nobody(world: World) -> None:

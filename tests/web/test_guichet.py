@@ -202,12 +202,21 @@ def test_a_walk_in_is_entered_with_one_form_and_the_receipt_is_printed(client: F
     answer = post(client, page, page, entry(hall))
     assert answer.status_code == 303
     paper = client.get(answer.location)
-    assert "Récépissé de votre demande" in paper.text
+    assert "Reçu de votre demande" in paper.text
     assert "N’DIAYE" in paper.text
     with hall.reading() as session:
         demande = session.scalars(select(Demande)).one()
     assert (demande.channel, demande.state, len(demande.availability["patterns"])) == ("counter", "waiting", 2)
     assert demande.reference in answer.location
+
+
+def test_the_code_is_shown_once_on_the_page_that_follows_the_filing(client: FlaskClient, hall: World) -> None:
+    """R-91: opened again, the address leads to the file, which prints a receipt without the code."""
+    page = f"{MDM_PAGES}/saisir"
+    receipt = post(client, page, page, entry(hall)).location
+    assert "Votre code" in client.get(receipt).text
+    again = client.get(receipt)
+    assert (again.status_code, again.location) == (303, receipt.replace("/recu/", "/dossier/"))
 
 
 def test_the_same_form_sent_twice_is_one_demande(client: FlaskClient, hall: World) -> None:
