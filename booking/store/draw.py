@@ -145,6 +145,21 @@ def open_batch(session: Session, territory: str, family: str) -> Batch | None:
     )
 
 
+def newest_main(session: Session, territory: str, family: str, at: datetime) -> UUID | None:
+    """The main draw of a scope whose freeze came last, whatever became of it; None before the first."""
+    return session.scalar(
+        select(Batch.id)
+        .where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.planned_at <= at,
+        )
+        .order_by(Batch.planned_at.desc())
+        .limit(1)
+    )
+
+
 def last_committed(session: Session, territory: str, family: str) -> Batch | None:
     """The newest batch of a scope that has a number."""
     return session.scalar(
