@@ -155,6 +155,16 @@ def test_a_document_that_agrees_takes_over_with_the_right_contact(client: FlaskC
         is_well_built(refused.text)
 
 
+@pytest.mark.parametrize("wrong", [{"family_name": "Dia\u202ello"}, {"birth_country": "ZZ"}])
+def test_a_correction_has_no_unseen_character_and_a_country_of_the_list(
+    client: FlaskClient, hall: World, awa: Actor, wrong: dict[str, str]
+) -> None:
+    """R-93"""
+    receipt = register(hall, awa, "Dialo")
+    file = f"{MDM}/dossier/{receipt.reference}"
+    assert post(client, f"{file}/identite", f"{file}/identite", DIALLO | wrong).status_code == 422
+
+
 def test_two_letters_are_corrected_and_the_kind_of_document_is_journalled(
     client: FlaskClient, hall: World, awa: Actor
 ) -> None:

@@ -279,6 +279,15 @@ def test_times_are_changed_and_the_place_is_kept(seeded: World, client: FlaskCli
     assert filings.row(seeded, filed.demande_id).state is DemandeState.WAITING
 
 
+def test_a_period_that_is_over_is_shown_no_more(seeded: World, client: FlaskClient, filed: Receipt) -> None:
+    typed = {"availability": "mont-de-marsan/all", "away_1_from": "2026-03-04"}
+    assert press(client, at(filed, "/moments"), typed).status_code == 303
+    forward(seeded, timedelta(days=3))
+    assert "2026-03-04" not in client.get(at(filed, "/moments")).text
+    refused = press(client, at(filed, "/moments"), typed)
+    assert (refused.status_code, "déjà passée" in refused.text) == (422, True)
+
+
 def test_no_time_at_all_is_refused_and_the_form_is_kept(seeded: World, client: FlaskClient, filed: Receipt) -> None:
     answer = press(client, at(filed, "/moments"), {"away_1_from": "2026-03-17"})
     assert answer.status_code == 422
