@@ -246,6 +246,22 @@ def next_planned(session: Session, territory: str, family: str, now: datetime) -
     )
 
 
+def next_freeze(session: Session, territory: str, family: str, now: datetime) -> Batch | None:
+    """The next main draw of a scope whose list is still open."""
+    return session.scalar(
+        select(Batch)
+        .where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.state == BatchState.PLANNED,
+            Batch.planned_at >= now,
+        )
+        .order_by(Batch.planned_at)
+        .limit(1)
+    )
+
+
 _FROZEN = (
     BatchLine.id,
     BatchLine.leaf,

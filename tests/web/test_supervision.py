@@ -103,7 +103,7 @@ def test_the_button_says_first_what_it_will_do_and_then_does_it(world: World, su
     filings.by_staff(world)
     assert LAUNCH in supervisor.get(ROOT).text
     said = supervisor.get(LAUNCH).text
-    assert figures(said)["personnes attendent"] == 1
+    assert figures(said)["personne attend"] == 1
     places = figures(said)["places"]
     assert places == sum(map(int, re.findall(r"<strong>(\d+) places?</strong>", said))) > 0
     assert supervisor.get(f"{ROOT}/tirages").text.count("Rendez-vous proposés") == 0, "looking draws nothing"
