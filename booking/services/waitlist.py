@@ -22,6 +22,8 @@ from booking.store.demande import Demande
 
 RECENT_DAYS = 84
 RECENT_WAITS = 200
+DEADLINE = frozenset({"deadline_on", "deadline_passed", "deadline_to_check"})
+"""What :func:`deadline` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,10 +147,39 @@ def test_the_letter_that_acknowledges_carries_the_code_if_nobody_was_there(
     assert (filed.code in str(printed_pages)) is printed
 
 
-def test_a_receipt_names_nobody(world: World) -> None:
-    filed = filings.by_staff(world)
-    documents.receipt(world, filed.demande_id)
-    assert "Aminata" not in str(given(world)) + filed.reference
+def test_papers_bear_the_name_that_was_declared_and_files_and_messages_do_not(world: World) -> None:
+    """R-94: a family with one mailbox tells its papers apart."""
+    held = appointment(world)
+    for paper in (documents.receipt(world, held.demande_id), documents.convocation(world, held.id)):
+        assert given(world)["person"] == "Aminata Diallo"
+        assert "diallo" not in paper.name.lower()
+    for template in ("filed", "offer", "confirmed"):
+        assert "diallo" not in str(filings.posted(world, template)).lower()
+
+
+def test_a_convocation_bears_the_name_of_the_entry_that_it_is_printed_from(world: World) -> None:
+    """R-94: an attached entry learns nothing of how the other one was written."""
+    held = appointment(world)
+    spelled = replace(filings.AMINATA, family_name="DIALLO")
+    other = filings.by_staff(world, identity=spelled)
+    assert filings.row(world, other.demande_id).attached_to_id == held.demande_id
+    documents.convocation(world, held.id, other.demande_id)
+    assert given(world)["person"] == "Aminata DIALLO"
+
+
+def test_by_telephone_and_at_the_counter_come_with_number_and_address(world: World) -> None:
+    held = appointment(world)
+    for paper in (documents.receipt(world, held.demande_id), documents.convocation(world, held.id)):
+        assert paper.body
+        assert given(world)["phones"][0]["value"] == "05 36 49 40 40"
+        assert any("40000 Mont-de-Marsan" in desk["address"] for desk in given(world)["desks"])
+
+
+def test_who_waits_no_more_reads_of_no_next_draw(world: World) -> None:
+    slots.plan(world)
+    held = appointment(world)
+    documents.receipt(world, held.demande_id)
+    assert not {"waits", "next_draw_at", "wait_median_days"} & given(world).keys()
 
 
 def test_a_convocation_has_place_hour_documents_and_a_signed_code(world: World) -> None:

@@ -89,7 +89,7 @@ def convocation_pdf(territory: str, site: str, reference: str) -> Response:
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    return papers.printable(documents.convocation(access.world(), opened.held.id))
+    return papers.printable(documents.convocation(access.world(), opened.held.id, opened.id))
 
 
 @blueprint.get("/<territory>/<site>/dossier/<reference>/lettre.pdf")

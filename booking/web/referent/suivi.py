@@ -112,7 +112,7 @@ def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    return papers.printable(documents.convocation(access.world(), opened.held.id))
+    return papers.printable(documents.convocation(access.world(), opened.held.id, opened.id))
 
 
 @blueprint.post("/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer):act>")
