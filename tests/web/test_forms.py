@@ -86,6 +86,21 @@ def test_a_doubtful_number_warns_and_goes_on(client: FlaskClient) -> None:
     assert "Je n’ai pas ce numéro" in tab.page.text
 
 
+@pytest.mark.parametrize(("lang", "said"), [
+    ("fr", ("Titre de séjour étudiant", "Demande de naturalisation", "Vente d’un véhicule")),
+    ("en", ("Student residence permit", "Application for French citizenship", "Sale of a vehicle")),
+    ("ar", ("تصريح إقامة للطلاب", "طلب الحصول على الجنسية الفرنسية", "بيع مركبة")),
+])  # fmt: skip
+def test_the_first_question_says_what_is_inside_each_answer(
+    client: FlaskClient, lang: str, said: tuple[str, ...]
+) -> None:
+    client.set_cookie("langue", lang)
+    text = client.get("/demande/").text
+    families = set(re.findall(r'name="family" value="([^"]+)"[^>]*aria-describedby', text))
+    assert {"emeraude", "guichet-etrangers", "pan-permis", "pan-carte-grise"} <= families
+    assert not [words for words in said if words not in text]
+
+
 @pytest.mark.parametrize(("name", "warned"), [("Diallo 2", True), ("<b>Diallo", True), ("D’Alò-Ñ", False)])
 def test_a_digit_or_a_sign_in_a_name_warns_and_goes_on(client: FlaskClient, name: str, warned: bool) -> None:
     """R-93"""

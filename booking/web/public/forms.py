@@ -49,6 +49,7 @@ STEPS = {
     Screen.UNREACHABLE: 5,
     Screen.SUMMARY: 6,
 }
+EXAMPLES = 4
 DATES = (Asked.EXPIRY_ON, Asked.ENTRY_ON)
 NUMBERS = tuple(asked for asked in Asked if asked not in DATES)
 FIELDS: Mapping[Screen, tuple[str, ...]] = {
@@ -86,6 +87,12 @@ class Form:
     def families(self) -> list[Family]:
         """What people may come for in this territory."""
         return [found for code, found in self.rules.catalogue.families.items() if self.territory.sites_of(code)]
+
+    def examples(self, family: Family) -> list[Motif]:
+        """A few needs of a family, from its first to its last, for whoever does not know its name."""
+        found = [motif for motif in self.rules.catalogue.motifs_of(family.code) if open_here(motif)]
+        steps = min(EXAMPLES, len(found))
+        return [found[number * (len(found) - 1) // max(1, steps - 1)] for number in range(steps)]
 
     @cached_property
     def family(self) -> Family | None:
