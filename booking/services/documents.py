@@ -119,7 +119,7 @@ def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) 
         territory = in_force.territory(demande.territory)
         data = _paper(world, demande, territory) | _what(demande, in_force)
         data |= _outlook(world, session, demande, in_force) | _proof(world, session, demande)
-        if demande.channel in _FILED_FROM_AFAR:
+        if demande.channel in _FILED_FROM_AFAR and demande.secrets_number == 1:
             data |= _code(world, demande)
         pages.append(("receipt", data))
     return pages
