@@ -171,6 +171,7 @@ def filing_errors(typed: Mapping[str, str], on: date) -> dict[str, str]:
     """
     values = {name: value.strip() for name, value in typed.items()}
     errors = {name: "too_long" for name, value in values.items() if len(value) > MAX_FIELD_LENGTH}
+    errors = name_errors(values) | errors
     if not name_words(values.get("family_name", "")) and not name_words(values.get("given_names", "")):
         errors.setdefault("family_name", "name_missing")
     try:
@@ -182,6 +183,26 @@ def filing_errors(typed: Mapping[str, str], on: date) -> dict[str, str]:
     if values.get("birth_country") and not _country_shape(values["birth_country"]):
         errors.setdefault("birth_country", "birth_country_unknown")
     return errors | contact_errors(values)
+
+
+NAMES = ("family_name", "given_names", "birth_place")
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")  # some scripts write names with them
+
+
+def name_errors(values: Mapping[str, str]) -> dict[str, str]:
+    """Field → code for a name with a character that nobody sees: a control, a mark that turns the text round (R-93)."""
+    return {
+        name: "name_unseen"
+        for name in NAMES
+        if any(unicodedata.category(char) in _UNSEEN and char not in _JOINERS for char in values.get(name, ""))
+    }
+
+
+def name_warnings(typed: str) -> tuple[str, ...]:
+    """A digit or a sign such as “<” in a name is said, never refused (R-93)."""
+    odd = any(unicodedata.category(char) in {"Nd", "Nl", "No", "Sm", "Sc", "So"} for char in typed)
+    return ("name_odd",) if odd else ()
 
 
 def _country_shape(code: str) -> bool:

@@ -206,6 +206,11 @@ class Motif:
     windows: tuple[LegalWindow, ...]
     example: bool
 
+    @property
+    def deadline_to_check(self) -> bool:
+        """Whether a deadline of this motif rests on a text that was not read: never said as law (R-90)."""
+        return any(window.to_check for window in self.windows)
+
     def legal_window(self, declared: Mapping[Asked, date]) -> tuple[date, date] | None:
         """First and last day of the first window whose date was declared; None when no deadline is known."""
         for window in self.windows:
@@ -242,8 +247,7 @@ def _shift(value: object) -> Shift:
     match = re.fullmatch(r"(-?)P(\d{1,4})([DM])", value if isinstance(value, str) else "")
     if match is None:
         raise ValueError("not_a_duration")
-    sign, amount, unit = match.groups()
-    return Shift(int(f"{sign}{amount}"), unit == "M")
+    return Shift(int(match[1] + match[2]), match[3] == "M")
 
 
 def _language(value: object) -> str:
@@ -301,9 +305,8 @@ def _window(table: Table) -> LegalWindow:
 
 
 def _document(table: Table) -> Document:
-    return Document(
-        table.get("code", SLUG), translated(table.table("label")), example=table.find("example", FLAG, False)
-    )
+    label = translated(table.table("label"))
+    return Document(table.get("code", SLUG), label, example=table.find("example", FLAG, False))
 
 
 def _family(table: Table) -> Family:

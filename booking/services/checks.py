@@ -150,15 +150,16 @@ def _acknowledge(tx: Transaction, demande: Demande) -> None:
     contact = persons.contact_of(tx.world, demande)
     if not (contact.reachable or contact.postal):
         return
+    in_force = configuration.current(tx.session, tx.now)
     scope = (demande.territory, demande.family)
     planned = draws.next_planned(tx.session, *scope, tx.now)
     waits = waitlist.expected(tx.session, *scope, tx.now)
     words = {
         "filed_at": demande.filed_at.isoformat(),
-        "zone": configuration.current(tx.session, tx.now).territory(demande.territory).zone.key,
+        "zone": in_force.territory(demande.territory).zone.key,
         **({"next_draw_at": planned.draw_at.isoformat()} if planned else {}),
         **({"wait_median_days": waits.median_days, "wait_p90_days": waits.p90_days} if waits else {}),
-        **({"deadline_on": demande.deadline_on.isoformat()} if demande.deadline_on else {}),
+        **waitlist.deadline(demande, in_force, tx.now),
     }
     tell(tx, demande, "filed", f"filed:{demande.id}", words, everybody=False)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from booking.domain import convocation as rules
 from booking.domain.convocation import ConvocationState, Pass
-from booking.domain.demande import DemandeState, provisional_until
-from booking.domain.errors import InvalidInput, NotFound
-from booking.domain.territory import SiteKind, Territory
+from booking.domain.demande import LIVE_STATES, Channel, DemandeState, provisional_until
+from booking.domain.errors import InvalidInput, NotFound, Unavailable
+from booking.domain.guichet import CONTEST_DAYS
+from booking.domain.territory import ChannelKind, SiteKind, Territory
+from booking.domain.waitlist import STILL_NEEDED_ANSWER_DAYS
 from booking.ports import World
 from booking.services import configuration, log, notices, persons, waitlist
 from booking.services.configuration import Rules
@@ -28,7 +31,13 @@ from booking.store.slots import Slot
 
 PDF, CALENDAR = "application/pdf", "text/calendar; charset=utf-8"
 QR = "qr"
+_ABOUT_THE_WAIT = frozenset({"filed", "still_here"})
+_ANSWER_BEFORE = frozenset({"answer_before_on", "contest_before_on"})
 _ABOUT_A_SLOT = frozenset({"offer", "confirmed", "reminder"})
+_FILED_FROM_AFAR = frozenset({Channel.PHONE, Channel.LETTER})
+"""Nobody was there to be handed the code: the letter that acknowledges the filing carries it."""
+_WAITS = frozenset({DemandeState.PROVISIONAL, DemandeState.ADMITTED, DemandeState.WAITING})
+_WAIT = frozenset({"next_draw_at", "wait_median_days", "wait_p90_days"}) | waitlist.DEADLINE
 _HELD = frozenset({ConvocationState.CONFIRMED, ConvocationState.SERVED, ConvocationState.ABSENT})
 
 
@@ -41,10 +50,10 @@ class Document:
     body: bytes
 
 
-def receipt(world: World, demande_id: UUID) -> Document:
+def receipt(world: World, demande_id: UUID, *, with_code: bool = False) -> Document:
     """The receipt of a filing, in the language of its demande: what it was given then, what is known now.
 
-    Raises NotFound.
+    ``with_code``: for whoever holds the secret link already; what staff print again has none (R-91). Raises NotFound.
     """
     with world.reading() as session:
         demande = _demande(session, demande_id)
@@ -53,19 +62,24 @@ def receipt(world: World, demande_id: UUID) -> Document:
         data = (
             _paper(world, demande, territory)
             | _what(demande, in_force)
-            | _outlook(world, session, demande, territory)
+            | _outlook(world, session, demande, in_force)
             | _proof(world, session, demande)
+            | (_code(world, demande) if with_code else {})
         )
     return Document(f"recu-{demande.reference}.pdf", PDF, world.render.pdf("receipt", data))
 
 
-def convocation(world: World, convocation_id: UUID) -> Document:
-    """The convocation of a confirmed appointment. Raises NotFound, also for an offer that nobody accepted."""
+def convocation(world: World, convocation_id: UUID, entry_id: UUID | None = None) -> Document:
+    """The convocation of a confirmed appointment, in the name that the entry it is printed from declared (R-94).
+
+    Raises NotFound, also for an offer that nobody accepted.
+    """
     with world.reading() as session:
         held, slot, demande, in_force = _holding(world, session, convocation_id)
         if held.state not in _HELD:
             raise NotFound("convocation")
         data = _paper(world, demande, in_force.territory(slot.territory)) | _card(world, held, slot, demande, in_force)
+        data["person"] = _person(world, _demande(session, entry_id)) if entry_id else data["person"]
     return Document(f"convocation-{held.reference}.pdf", PDF, world.render.pdf("convocation", data))
 
 
@@ -100,11 +114,13 @@ def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) 
     slot = slots.by_id(session, held.slot_id) if held else None
     if held is not None and slot is not None and errand.template in _ABOUT_A_SLOT:
         return [("letter", _letter(world, held, slot, demande, in_force, errand.to))]
-    pages = [("notice", _notice(world, demande, in_force, errand))]
+    pages = [("notice", _notice(world, session, demande, in_force, errand))]
     if errand.template == "filed":
         territory = in_force.territory(demande.territory)
         data = _paper(world, demande, territory) | _what(demande, in_force)
-        data |= _outlook(world, session, demande, territory) | _proof(world, session, demande)
+        data |= _outlook(world, session, demande, in_force) | _proof(world, session, demande)
+        if demande.channel in _FILED_FROM_AFAR and demande.secrets_number == 1:
+            data |= _code(world, demande)
         pages.append(("receipt", data))
     return pages
 
@@ -157,13 +173,39 @@ def _paper(world: World, demande: Demande, territory: Territory) -> dict[str, An
         "zone": territory.zone.key,
         "issuer": issuer,
         "demonstration": world.demonstration,
+        "person": _person(world, demande),
+        **_ways(territory, world.clock.now().astimezone(territory.zone).date(), demande.family),
+    }
+
+
+def _person(world: World, demande: Demande) -> str:
+    """The name as declared; empty once it is erased."""
+    try:
+        identity = persons.identity_of(world, demande)
+    except Unavailable:
+        return ""
+    return f"{identity.given_names} {identity.family_name}".strip()
+
+
+def _ways(territory: Territory, on: date, family: str) -> dict[str, Any]:
+    """Where “by telephone, at the counter” is: numbers and addresses."""
+    return {
+        "phones": [
+            {"value": channel.value, "hours": channel.hours or "", "example": channel.example}
+            for channel in territory.channels
+            if channel.kind is ChannelKind.TELEPHONE and family in (channel.families or (family,))
+        ],
+        "desks": [
+            {"name": site.name, "address": ", ".join(_lines(code, on, territory)), "example": address.example}
+            for code, site in territory.sites.items()
+            if (address := site.address_on(on))
+        ],
     }
 
 
 def _envelope(world: World, demande: Demande, territory: Territory, postal: str) -> dict[str, Any]:
-    identity = persons.identity_of(world, demande)
     return {
-        "recipient": [f"{identity.given_names} {identity.family_name}".strip(), *postal.splitlines()],
+        "recipient": [_person(world, demande), *postal.splitlines()],
         "written_on": world.clock.now().astimezone(territory.zone).date().isoformat(),
     }
 
@@ -180,14 +222,42 @@ def _letter(
     return data
 
 
-def _notice(world: World, demande: Demande, in_force: Rules, errand: Errand) -> dict[str, Any]:
+def params_now(world: World, session: Session, demande: Demande, in_force: Rules, errand: Errand) -> dict[str, Any]:
+    """What an errand says, its days counted from today: letters are printed, and people called, days later (R-95)."""
+    now, params = world.clock.now(), dict(errand.params)
+    zone = in_force.territory(demande.territory).zone
+    if errand.template in _ABOUT_THE_WAIT:
+        params = {name: value for name, value in params.items() if name not in _WAIT}
+        return params | _wait(world, session, demande, in_force)
+    today = now.astimezone(zone).date()
+    for name in _ANSWER_BEFORE & params.keys():
+        if date.fromisoformat(params[name]) < today:
+            params |= _new_limit(persons.main_of(session, demande), errand.template, now, zone)
+    return params
+
+
+def _new_limit(main: Demande, template: str, now: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """The day that counts once the announced one is past: nobody is told of a limit that they could not keep."""
+    if template == "absent":
+        return {"contest_before_on": _day(now + timedelta(days=CONTEST_DAYS), zone)}
+    if template == "expired" and main.state is DemandeState.PAUSED:
+        return {"keeps_place": False, "answer_before_on": _day(persons.pause_of(main, now).closes_at, zone)}
+    return {"answer_before_on": _day(now + timedelta(days=STILL_NEEDED_ANSWER_DAYS), zone)}
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).date().isoformat()
+
+
+def _notice(world: World, session: Session, demande: Demande, in_force: Rules, errand: Errand) -> dict[str, Any]:
     territory = in_force.territory(demande.territory)
     data = _paper(world, demande, territory) | _envelope(world, demande, territory, errand.to)
     main = next((code for code, site in territory.sites.items() if site.kind is SiteKind.PREFECTURE), None)
     on = world.clock.now().astimezone(territory.zone).date()
     # The words are those of the mail; the French ones stand beside them.
     languages = dict.fromkeys((demande.lang, "fr"))
-    texts = [world.render.message(f"post/{errand.template}", lang, errand.params) for lang in languages]
+    params = params_now(world, session, demande, in_force, errand)
+    texts = [world.render.message(f"post/{errand.template}", lang, params) for lang in languages]
     return data | {
         "sender_address": _lines(main, on, territory) if main else [],
         "texts": [{"subject": subject, "body": text.split("\n\n")} for subject, text in texts],
@@ -204,20 +274,39 @@ def _what(demande: Demande, in_force: Rules) -> dict[str, Any]:
     }
 
 
-def _outlook(world: World, session: Session, demande: Demande, territory: Territory) -> dict[str, Any]:
-    secrets = persons.secrets_of(world, demande)
-    known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
+def _outlook(world: World, session: Session, demande: Demande, in_force: Rules) -> dict[str, Any]:
     provisional = demande.state is DemandeState.PROVISIONAL
-    until = provisional_until(demande.filed_at).astimezone(territory.zone).date()
-    data = {
-        "code": secrets.code if secrets else None,
+    zone = in_force.territory(demande.territory).zone
+    until = provisional_until(demande.filed_at).astimezone(zone).date()
+    return {
+        **_wait(world, session, demande, in_force),
+        **({"waits": True} if _state(session, demande) in _WAITS else {}),
+        **({"confirm_before_on": until.isoformat()} if provisional else {}),
+    }
+
+
+def _wait(world: World, session: Session, demande: Demande, in_force: Rules) -> dict[str, Any]:
+    """What lies ahead, as it is known now: the next draw and recent waits of whoever waits, and the legal deadline."""
+    state = _state(session, demande)
+    known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
+    ahead = {
         "next_draw_at": known.next_draw_at.isoformat() if known.next_draw_at else None,
         "wait_median_days": known.estimate.median_days if known.estimate else None,
         "wait_p90_days": known.estimate.p90_days if known.estimate else None,
-        "deadline_on": demande.deadline_on.isoformat() if demande.deadline_on else None,
-        "confirm_before_on": until.isoformat() if provisional else None,
     }
-    return {name: value for name, value in data.items() if value is not None}
+    said = {name: value for name, value in ahead.items() if value is not None} if state in _WAITS else {}
+    return said | (waitlist.deadline(demande, in_force, world.clock.now()) if state in LIVE_STATES else {})
+
+
+def _state(session: Session, demande: Demande) -> DemandeState:
+    """The state as the page of this entry says it."""
+    main = persons.main_of(session, demande)
+    return persons.seen_state(session, demande, main, convocations.live_of(session, main.id))
+
+
+def _code(world: World, demande: Demande) -> dict[str, str]:
+    secrets = persons.secrets_of(world, demande)
+    return {"code": secrets.code} if secrets else {}
 
 
 def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:

@@ -10,7 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
 
 from booking.domain.accounts import Actor
 from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
@@ -80,10 +83,14 @@ def paste_signature(world: World, batch_id: UUID, signature: bytes, actor: Actor
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a main draw would do now: how many would be drawn, and the places of each class."""
+    """What a main draw would do now: how many would be drawn, and the places of each class.
+
+    ``after``: names the main draw before it, so that what was seen is launched once.
+    """
 
     waiting: int
     classes: Mapping[str, int]
+    after: str
 
     @property
     def places(self) -> int:
@@ -100,25 +107,21 @@ def preview(world: World, territory: str, family: str) -> Preview:
         place, pool = in_force.territory(territory), in_force.catalogue.families[family]
         found = capacity(session, now, DrawKind.MAIN, place, pool)
         waiting = sum(demandes.cohort_counts(session, territory, family).values())
-    return Preview(waiting, Counter(class_of(slot) for slot in found))
+        after = str(rows.newest_main(session, territory, family, now) or "")
+    return Preview(waiting, Counter(class_of(slot) for slot in found), after)
 
 
-def run_now(world: World, territory: str, family: str, actor: Actor | str) -> UUID:
+def run_now(world: World, territory: str, family: str, actor: Actor | str, after: str | None = None) -> UUID:
     """A whole main draw at once, in the demonstration only: its clock jumps over the hour that a real draw waits.
 
-    Raises Forbidden('demonstration_only'), NotFound, Conflict('draw_under_way').
+    ``after``: of the preview that was seen; the draw after it is launched once, whatever is pressed (R-92).
+    Raises Forbidden('demonstration_only'), NotFound, Conflict('draw_under_way' | 'draw_launched').
     """
     if not world.demonstration or not isinstance(world.clock, MovableClock):
         raise Forbidden("demonstration_only")
-    preview(world, territory, family)
+    now = preview(world, territory, family)
     slots.plan(world)
-    with transaction(world) as tx:
-        if rows.open_batch(tx.session, territory, family) is not None:
-            raise Conflict("draw_under_way")
-        draw_at = tx.now + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN)
-        batch = slots.plan_batch(tx, territory, family, PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, draw_at))
-        batch_id = batch.id
-        tx.note(actor, "draw_run_now", f"batch:{batch_id}", territory, family=family)
+    batch_id = _launch(world, territory, family, actor, now.after if after is None else after)
     advance(world, batch_id)
     with world.reading() as session:
         committed = rows.by_id(session, batch_id)
@@ -127,3 +130,25 @@ def run_now(world: World, territory: str, family: str, actor: Actor | str) -> UU
         simulated_time.jump(world, max(timedelta(), wait))
     advance(world, batch_id)
     return batch_id
+
+
+def _launch(world: World, territory: str, family: str, actor: Actor | str, after: str) -> UUID:
+    """The one draw after ``after``: it bears an identifier made of it, so that the database refuses a second one."""
+    try:
+        with transaction(world) as tx:
+            if str(rows.newest_main(tx.session, territory, family, tx.now) or "") != after:
+                raise Conflict("draw_launched")
+            if rows.open_batch(tx.session, territory, family) is not None:
+                raise Conflict("draw_under_way")
+            draw_at = tx.now + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN)
+            planned = PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, draw_at)
+            batch = slots.plan_batch(tx, territory, family, planned)
+            batch.id = _following(territory, family, after)
+            tx.note(actor, "draw_run_now", f"batch:{batch.id}", territory, family=family)
+            return batch.id
+    except IntegrityError as error:
+        raise Conflict("draw_launched") from error
+
+
+def _following(territory: str, family: str, after: str) -> UUID:
+    return UUID(bytes=sha256(f"{territory}/{family}/{after}".encode()).digest()[:16], version=5)

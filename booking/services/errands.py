@@ -20,8 +20,8 @@ from booking.domain.demande import Channel, Contact, DemandeState
 from booking.domain.errors import NotFound
 from booking.domain.waitlist import PauseReason
 from booking.ports import World
+from booking.services import configuration, documents, files, notices, outbox, persons
 from booking.services import demande as demande_service
-from booking.services import documents, files, notices, outbox, persons
 from booking.services.documents import Document
 from booking.services.guichet import journal_read, spoken_name
 from booking.services.outbox import Errand
@@ -107,7 +107,9 @@ def _opened(world: World, session: Session, errand: Errand) -> ToTell:
     script = ""
     if errand.channel == notices.CALL and not over:
         words = f"{SCRIPTS}/{'lost_offer' if lost else errand.template}"
-        script = world.render.message(words, "fr", errand.params)[1]
+        in_force = configuration.current(session, world.clock.now())
+        params = documents.params_now(world, session, entry, in_force, errand)
+        script = world.render.message(words, "fr", params)[1]
     name = spoken_name(persons.identity_of(world, entry))
     return ToTell(errand, name, persons.contact_of(world, entry), question, script, over)
 

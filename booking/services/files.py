@@ -150,18 +150,22 @@ def _held(session: Session, in_force: Rules, demande: Demande) -> Held | None:
 
 
 def secrets(world: World, actor: Actor, file: File) -> Secrets:
-    """The link and code in force, to be printed again for the person in front of staff; journalled.
+    """The link and code that staff just renewed, to be printed for the person in front of them; journalled (R-91).
 
     ``file`` was opened by :func:`for_agent` or :func:`for_referent`. Raises NotFound('secrets') when none is: a
-    stronger proof took over, and only who gave it is heard.
+    stronger proof took over and only who gave it is heard, or the code in force was given out at the filing.
     """
     with world.reading() as session:
         demande = rows.by_id(session, file.id)
-        found = persons.secrets_of(world, demande) if demande and demande.revoked_at is None else None
+        found = persons.secrets_of(world, demande) if demande and _handed_by_staff(demande) else None
     if found is None:
         raise NotFound("secrets")
     journal_read(world, actor, file.territory, "code_shown", f"demande:{file.id}")
     return found
+
+
+def _handed_by_staff(demande: Demande) -> bool:
+    return demande.revoked_at is None and demande.secrets_number > 1
 
 
 def answer_offer(world: World, actor: Actor, file: File, *, yes: bool, by: Channel) -> None:

@@ -67,6 +67,7 @@ class FamilyCounts:
     estimate: Estimate | None
     at_risk: int
     """How many wait under a legal deadline that their wait threatens."""
+    deadlines_to_check: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,7 @@ def _families(session: Session, in_force: Rules, place: Territory, now: datetime
                     wait_rules.at_risk(filed_at.astimezone(place.zone).date(), today, deadline_on, expected)
                     for filed_at, deadline_on in rows.deadlines(session, *scope)
                 ),
+                deadlines_to_check=any(one.deadline_to_check for one in in_force.catalogue.motifs_of(family.code)),
             )
         )
     return found

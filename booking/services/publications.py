@@ -58,6 +58,21 @@ def index(world: World, territory: str, family: str) -> list[Published]:
         return [_published(batch) for batch in rows.numbered(session, territory, family, SHOWN_PER_SCOPE)]
 
 
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """The next main draw: when its list is frozen, and when the public value comes out."""
+
+    freeze_at: datetime
+    draw_at: datetime
+
+
+def coming(world: World, territory: str, family: str) -> Coming | None:
+    """The next list to be frozen in a scope; None while none is planned."""
+    with world.reading() as session:
+        batch = rows.next_freeze(session, territory, family, world.clock.now())
+        return Coming(batch.planned_at, batch.draw_at) if batch else None
+
+
 def one(world: World, territory: str, family: str, number: int) -> Published:
     """One draw. Raises NotFound."""
     with world.reading() as session:

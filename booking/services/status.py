@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from booking.domain.errors import NotFound
 from booking.domain.waitlist import Estimate, PauseReason, PlaceInterval
 from booking.ports import World
 from booking.services import configuration, log, persons, waitlist
+from booking.services.configuration import Rules
 from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
 from booking.services.transaction import Transaction, attempt
@@ -74,7 +76,8 @@ class Status:
     ``code`` opens it with the reference.
 
     ``confirm_before_on``: a provisional demande lapses then. ``answer_before_on``: “still needed?” was asked.
-    ``email`` and ``phone`` are masked. ``may_be_firm``: a standing acceptance can be said.
+    ``deadline_to_check``: nobody read the text behind ``deadline_on`` yet. ``email`` and ``phone`` are masked.
+    ``may_be_firm``: a standing acceptance can be said.
     """
 
     demande_id: UUID
@@ -94,6 +97,7 @@ class Status:
     place: PlaceInterval | None
     useful_on: date
     deadline_on: date | None
+    deadline_to_check: bool
     at_risk: bool
     email: str | None
     phone: str | None
@@ -172,7 +176,8 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
 def _page(world: World, session: Session, entry: Demande, main: Demande, held: Convocation | None) -> Status:
     now = world.clock.now()
     outlook = waitlist.outlook(world, session, main.territory, main.family, entry.cohort)
-    zone = configuration.shown(world).territory(entry.territory).zone
+    in_force = configuration.shown(world)
+    zone = in_force.territory(entry.territory).zone
     state = persons.seen_state(session, entry, main, held)
     contact = persons.contact_of(world, entry)
     secrets = persons.secrets_of(world, entry)
@@ -194,8 +199,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
         estimate=outlook.estimate,
         place=outlook.place,
         useful_on=entry.useful_on,
-        deadline_on=entry.deadline_on,
-        at_risk=state in LIVE_STATES and waitlist.at_risk(entry, outlook.estimate, now),
+        **_deadline(in_force, entry, state, outlook.estimate, now),
         email=masked_email(contact.email),
         phone=masked_phone(contact.phone),
         availability=persons.availability_of(entry),
@@ -208,6 +212,14 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
         pausing=_pausing(entry, main, now, zone) if state is DemandeState.PAUSED else None,
         held=_held(session, held, entry) if held and state in HOLDING else None,
     )
+
+
+def _deadline(
+    in_force: Rules, entry: Demande, state: DemandeState, expected: Estimate | None, now: datetime
+) -> dict[str, Any]:
+    to_check = entry.deadline_on is not None and in_force.catalogue.motifs[entry.motif].deadline_to_check
+    threatened = state in LIVE_STATES and not to_check and waitlist.at_risk(entry, expected, now)
+    return {"deadline_on": entry.deadline_on, "deadline_to_check": to_check, "at_risk": threatened}
 
 
 def _lapses_on(entry: Demande, zone: ZoneInfo) -> date:

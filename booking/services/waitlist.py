@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from booking.domain import waitlist as rules
 from booking.domain.waitlist import Estimate, PlaceInterval
 from booking.ports import World
 from booking.recent import Kind
+from booking.services.configuration import Rules
 from booking.services.transaction import scope_of
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
@@ -20,6 +22,8 @@ from booking.store.demande import Demande
 
 RECENT_DAYS = 84
 RECENT_WAITS = 200
+DEADLINE = frozenset({"deadline_on", "deadline_passed", "deadline_to_check"})
+"""What :func:`deadline` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,22 @@ def _cohorts_only(counts: Mapping[int, int]) -> dict[int, int]:
 def at_risk(demande: Demande, expected: Estimate | None, now: datetime) -> bool:
     """Whether the wait threatens the legal deadline of a demande."""
     return rules.at_risk(demande.filed_at.date(), now.date(), demande.deadline_on, expected)
+
+
+def deadline(demande: Demande, in_force: Rules, now: datetime) -> dict[str, Any]:
+    """What messages and papers say of a legal deadline; one that nobody checked is marked, its past is not told (R-90).
+
+    ``deadline_on`` a day, ``deadline_passed`` and ``deadline_to_check``; each is absent when it is not so.
+    """
+    if demande.deadline_on is None:
+        return {}
+    to_check = in_force.catalogue.motifs[demande.motif].deadline_to_check
+    passed = demande.deadline_on < now.astimezone(in_force.territory(demande.territory).zone).date()
+    return {
+        **({} if to_check and passed else {"deadline_on": demande.deadline_on.isoformat()}),
+        **({"deadline_to_check": True} if to_check else {}),
+        **({"deadline_passed": True} if passed and not to_check else {}),
+    }
 
 
 def rebuild(world: World) -> dict[str, int]:

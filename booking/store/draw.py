@@ -145,6 +145,21 @@ def open_batch(session: Session, territory: str, family: str) -> Batch | None:
     )
 
 
+def newest_main(session: Session, territory: str, family: str, at: datetime) -> UUID | None:
+    """The main draw of a scope whose freeze came last, whatever became of it; None before the first."""
+    return session.scalar(
+        select(Batch.id)
+        .where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.planned_at <= at,
+        )
+        .order_by(Batch.planned_at.desc())
+        .limit(1)
+    )
+
+
 def last_committed(session: Session, territory: str, family: str) -> Batch | None:
     """The newest batch of a scope that has a number."""
     return session.scalar(
@@ -225,6 +240,22 @@ def next_planned(session: Session, territory: str, family: str, now: datetime) -
             Batch.family == family,
             Batch.kind == DrawKind.MAIN,
             Batch.state.in_(OPEN_BATCH) | ((Batch.state == BatchState.PLANNED) & (Batch.draw_at >= now)),
+        )
+        .order_by(Batch.planned_at)
+        .limit(1)
+    )
+
+
+def next_freeze(session: Session, territory: str, family: str, now: datetime) -> Batch | None:
+    """The next main draw of a scope whose list is still open."""
+    return session.scalar(
+        select(Batch)
+        .where(
+            Batch.territory == territory,
+            Batch.family == family,
+            Batch.kind == DrawKind.MAIN,
+            Batch.state == BatchState.PLANNED,
+            Batch.planned_at >= now,
         )
         .order_by(Batch.planned_at)
         .limit(1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from booking.domain.convocation import ConvocationState
@@ -170,11 +170,19 @@ def versions(session: Session) -> Sequence[ConfigVersion]:
 def draws(
     session: Session, territory: str, family: str | None, now: datetime, limit: int, offset: int
 ) -> Sequence[Batch]:
-    """Draws of a territory, the one furthest ahead first. Nightly ones are left out until their hour, and afterwards
-    when there was nothing to give."""
-    statement = select(Batch).where(*_shown(territory, family, now))
+    """Draws of a territory: those begun or due, newest first, then those to come in their order.
+
+    Nightly ones are left out until their hour, and afterwards when there was nothing to give.
+    """
+    to_come = (Batch.state == BatchState.PLANNED) & (Batch.planned_at > now)
+    rank = case((to_come, 1), else_=0)
+    in_order = case((to_come, Batch.planned_at))
     return session.scalars(
-        statement.order_by(Batch.planned_at.desc(), Batch.family, Batch.kind).limit(limit).offset(offset)
+        select(Batch)
+        .where(*_shown(territory, family, now))
+        .order_by(rank, in_order, Batch.planned_at.desc(), Batch.family, Batch.kind)
+        .limit(limit)
+        .offset(offset)
     ).all()
 
 

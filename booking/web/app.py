@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 from booking.gateways import catalogues, words
 from booking.ports import World
@@ -61,6 +62,7 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
     app.config.update(config or {})
     app.extensions.update(world=world, pages=Pages())
     app.session_interface = _Sessions()
+    app.url_map.converters["int"] = _Number
     display.install(app)
     app.before_request(_open_request)
     csrf = CSRFProtect(app)
@@ -92,6 +94,13 @@ def _defaults(world: World) -> dict[str, Any]:
         # Pages behind a secret link send no referrer, so it cannot be asked for; the token stands alone.
         "WTF_CSRF_SSL_STRICT": False,
     }
+
+
+class _Number(IntegerConverter):
+    """A number in an address, as long as the database has room for it: a longer one leads to no page."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**31 - 1)
 
 
 class _Sessions(SecureCookieSessionInterface):

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response
 
@@ -93,6 +94,12 @@ def _redirect_or_page(error: HTTPException) -> Response | HTTPException:
     return error if error.code is not None and error.code < 400 else _http(error)
 
 
+def _unreadable(error: ParseException) -> Response:
+    """The server could not read on in what was sent: a chunk without a true size, an end before the end."""
+    _log.info("unreadable request", extra={"error": type(error).__name__, "request_id": g.get("request_id", "")})
+    return page(400)
+
+
 def _unexpected(error: Exception) -> Response:
     """Log the kind and the place, not the message: a database error quotes the values of its statement."""
     places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
@@ -109,6 +116,7 @@ def _unexpected(error: Exception) -> Response:
 def install(app: Flask) -> None:
     """Register the handlers. Under test an unexpected error is raised, so that a test shows where it came from."""
     app.register_error_handler(BookingError, _refused)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(HTTPException, _redirect_or_page)
     if not app.testing:
         app.register_error_handler(Exception, _unexpected)

@@ -41,6 +41,12 @@ def shown(file: File, form: Mapping[str, str]) -> dict[str, str]:
 def read(form: Mapping[str, str], file: File, on: date) -> Identity:
     """The identity as on the document; the numbers on file stay. ``on``: today's local date. Raises InvalidInput."""
     typed = {name: form.get(name, "")[:200].strip() for name in shown(file, {})}
+    errors = checks.name_errors(typed)
+    # The country on file may be written with the code of another register: it is one answer more.
+    if typed["birth_country"] not in {"", file.identity.birth_country, *dict(saisie.countries())}:
+        errors["birth_country"] = "birth_country_unknown"
+    if errors:
+        raise InvalidInput(next(iter(errors.values())), fields=errors)
     birth = checks.read_birth(typed["birth_year"], typed["birth_month"], typed["birth_day"], on)
     numbers = file.identity.identifiers
     names = (typed["family_name"], typed["given_names"])

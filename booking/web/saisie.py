@@ -72,8 +72,6 @@ def typed_in(form: MultiDict[str, str]) -> Typed:
     names = [*TEXTS, *Asked]
     values = {name: form.get(name, "")[:200].strip() for name in names if form.get(name)}
     unknown = form.getlist("birth_unknown")
-    # “I do not know the day” wins over a day that was left in the box.
-    values |= {f"birth_{part}": "" for part in ("day", "month") if part in unknown}
     ticked = frozenset(name for name in TICKS if form.get(name))
     return Typed(form.get("cle", "")[:64], values, form.getlist("availability")[:200], ticked, unknown)
 
@@ -108,6 +106,7 @@ def read(rules: Rules, territory: Territory, typed: Typed, on: date, structure: 
     motif = rules.catalogue.motifs.get(typed.motif)
     errors = checks.filing_errors(typed.values, on)
     commune, phone = _commune(territory, typed.commune), phone_of(typed.phone)
+    errors |= _identity_errors(typed)
     if motif is None:
         errors["motif"] = "required"
     if typed.commune and commune is None:
@@ -134,6 +133,15 @@ def read(rules: Rules, territory: Territory, typed: Typed, on: date, structure: 
         welcome=typed.welcome,
         document_seen=typed.document_seen or None,
     )
+
+
+def _identity_errors(typed: Typed) -> dict[str, str]:
+    errors = {}
+    if any(typed.values.get(f"birth_{part}") for part in typed.birth_unknown):
+        errors["birth_day"] = "birth_known_and_not"
+    if typed.birth_country and typed.birth_country not in dict(countries()):
+        errors["birth_country"] = "birth_country_unknown"
+    return errors
 
 
 def _on_page(errors: Mapping[str, str]) -> dict[str, str]:

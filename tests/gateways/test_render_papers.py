@@ -33,7 +33,14 @@ def renderer() -> TemplateRenderer:
 # --- papers ----------------------------------------------------------------------------------------------
 
 QR = "TDR1-" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" * 6
-PAPER = {"issuer": "Préfecture, Mont-de-Marsan", "demonstration": True, "zone": "Europe/Paris"}
+PAPER = {
+    "issuer": "Préfecture, Mont-de-Marsan",
+    "demonstration": True,
+    "zone": "Europe/Paris",
+    "person": "Awa Exemple",
+    "phones": [{"value": "05 36 49 40 40", "hours": "le matin", "example": True}],
+    "desks": [{"name": "Préfecture", "address": "26 rue de l’Exemple, 40000 Mont-de-Marsan", "example": False}],
+}
 RECEIPT = PAPER | {
     "reference": "K7MPRT4X",
     "code": "P3QRT4XA",
@@ -44,6 +51,7 @@ RECEIPT = PAPER | {
     "wait_median_days": 12,
     "wait_p90_days": 40,
     "deadline_on": "2026-05-01",
+    "waits": True,
     "proof": {"entry": json.dumps({"v": 1, "ref": "0" * 200}), "leaf": "ab" * 32, "salt": "cd" * 32},
 }
 CARD = PAPER | {
@@ -88,6 +96,9 @@ PROVISIONAL = {k: v for k, v in RECEIPT.items() if not k.startswith(("wait", "ne
 PAPERS: dict[str, tuple[str, dict[str, Any]]] = {
     "receipt": ("receipt", RECEIPT),
     "provisional": ("receipt", PROVISIONAL | {"confirm_before_on": "2026-04-01"}),
+    "received": ("receipt", {k: v for k, v in PROVISIONAL.items() if k != "waits"} | {"person": "", "phones": []}),
+    "passed": ("receipt", RECEIPT | {"deadline_passed": True}),
+    "to-check": ("receipt", RECEIPT | {"deadline_to_check": True}),
     "convocation": ("convocation", CARD),
     "offer": ("letter", OFFER),
     "firm": ("letter", LETTER),

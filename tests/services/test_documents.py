@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from booking.domain.convocation import decode_qr, encode_qr, read_pass
-from booking.domain.demande import Contact
+from booking.domain.demande import Channel, Contact
 from booking.domain.errors import InvalidInput, NotFound
 from booking.domain.slots import SlotState
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import configuration, convocation, documents, slots
+from booking.services import configuration, convocation, documents, errands, filing, slots
 from booking.services.transaction import USAGER, transaction
 from booking.store.convocation import Convocation
 from booking.store.slots import Slot
@@ -87,7 +87,7 @@ def slot_of(world: World, held: Convocation) -> Slot:
 def test_a_receipt_says_all_that_the_filing_gave(world: World, lang: str) -> None:
     filed = filings.by_staff(world, lang=lang)
     slots.plan(world)
-    paper = documents.receipt(world, filed.demande_id)
+    paper = documents.receipt(world, filed.demande_id, with_code=True)
     assert (paper.name, paper.media_type) == (f"recu-{filed.reference}.pdf", "application/pdf")
     assert paper.body.startswith(b"%PDF")
     data = given(world)
@@ -101,6 +101,29 @@ def test_a_receipt_says_all_that_the_filing_gave(world: World, lang: str) -> Non
     assert "wait_median_days" not in data  # nobody was received yet: not known
 
 
+@pytest.mark.parametrize(("read", "expiry", "said"), [
+    (True, "2026-05-10", {"deadline_on": "2026-03-11"}),
+    (True, "2026-04-10", {"deadline_on": "2026-02-09", "deadline_passed": True}),
+    (False, "2026-05-10", {"deadline_on": "2026-03-11", "deadline_to_check": True}),
+    (False, "2026-04-10", {"deadline_to_check": True}),
+])  # fmt: skip
+def test_a_deadline_is_said_as_law_only_if_somebody_read_the_text(
+    world: World, read: bool, expiry: str, said: dict[str, Any]
+) -> None:
+    """R-90, on the receipt and in the mail."""
+    if read:
+        filings.windows_read(world)
+    filed = filings.by_staff(world, details={"expiry_on": expiry})
+    documents.receipt(world, filed.demande_id)
+    (mail,) = filings.posted(world, "filed")
+    for found in (given(world), mail):
+        assert {name: value for name, value in found.items() if name.startswith("deadline")} == said
+    text = TemplateRenderer(HOME).message("mail/filed", "fr", {k: v for k, v in mail.items() if k != "to"})[1]
+    assert ("Votre date limite" in text) is read
+    assert ("Un délai peut s’appliquer" in text) is not read
+    assert ("Si cette date approche" in text) is (read and "deadline_passed" not in said)
+
+
 def test_a_provisional_receipt_says_until_when_to_confirm(world: World) -> None:
     filed = filings.by_web(world, contact=filings.NOBODY)
     documents.receipt(world, filed.demande_id)
@@ -108,10 +131,55 @@ def test_a_provisional_receipt_says_until_when_to_confirm(world: World) -> None:
     assert "proof" not in given(world)
 
 
-def test_a_receipt_names_nobody(world: World) -> None:
-    filed = filings.by_staff(world)
-    documents.receipt(world, filed.demande_id)
-    assert "Aminata" not in str(given(world)) + filed.reference
+@pytest.mark.parametrize(("channel", "printed"), [(Channel.COUNTER, False), (Channel.LETTER, True)])
+def test_the_letter_that_acknowledges_carries_the_code_if_nobody_was_there(
+    world: World, channel: Channel, printed: bool
+) -> None:
+    """R-91"""
+    awa = filings.agent(world)
+    filed = filing.file(world, filings.need(contact=POSTAL), filings.key(), channel, awa)
+    printed_pages: list[Any] = []
+    pages = world.render.pages
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(world.render, "pages", lambda papers: printed_pages.extend(papers) or pages(papers))
+        errands.letters(world, awa, filings.TERRITORY)
+    assert [name for name, _ in printed_pages] == ["notice", "receipt"]
+    assert (filed.code in str(printed_pages)) is printed
+
+
+def test_papers_bear_the_name_that_was_declared_and_files_and_messages_do_not(world: World) -> None:
+    """R-94: a family with one mailbox tells its papers apart."""
+    held = appointment(world)
+    for paper in (documents.receipt(world, held.demande_id), documents.convocation(world, held.id)):
+        assert given(world)["person"] == "Aminata Diallo"
+        assert "diallo" not in paper.name.lower()
+    for template in ("filed", "offer", "confirmed"):
+        assert "diallo" not in str(filings.posted(world, template)).lower()
+
+
+def test_a_convocation_bears_the_name_of_the_entry_that_it_is_printed_from(world: World) -> None:
+    """R-94: an attached entry learns nothing of how the other one was written."""
+    held = appointment(world)
+    spelled = replace(filings.AMINATA, family_name="DIALLO")
+    other = filings.by_staff(world, identity=spelled)
+    assert filings.row(world, other.demande_id).attached_to_id == held.demande_id
+    documents.convocation(world, held.id, other.demande_id)
+    assert given(world)["person"] == "Aminata DIALLO"
+
+
+def test_by_telephone_and_at_the_counter_come_with_number_and_address(world: World) -> None:
+    held = appointment(world)
+    for paper in (documents.receipt(world, held.demande_id), documents.convocation(world, held.id)):
+        assert paper.body
+        assert given(world)["phones"][0]["value"] == "05 36 49 40 40"
+        assert any("40000 Mont-de-Marsan" in desk["address"] for desk in given(world)["desks"])
+
+
+def test_who_waits_no_more_reads_of_no_next_draw(world: World) -> None:
+    slots.plan(world)
+    held = appointment(world)
+    documents.receipt(world, held.demande_id)
+    assert not {"waits", "next_draw_at", "wait_median_days"} & given(world).keys()
 
 
 def test_a_convocation_has_place_hour_documents_and_a_signed_code(world: World) -> None:

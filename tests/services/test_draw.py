@@ -24,6 +24,7 @@ from booking.ports import World
 from booking.services import demande as demandes
 from booking.services import draw, slots
 from booking.services.filing import Receipt
+from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchLine, BatchState
@@ -225,6 +226,49 @@ def test_two_draws_at_once_freeze_once_and_without_the_index_they_would_not(open
     with open_world.sessions() as session:
         session.execute(text("DROP INDEX uq_batch_open_scope"))
     assert race() > 1
+
+
+def pressed_at_once(world: World, times: int) -> list[str]:
+    """The same form sent several times in parallel: what each was answered."""
+    seen, gate, said = draw.preview(world, TERRITORY, FAMILY).after, threading.Barrier(times), list[str]()
+
+    def press() -> None:
+        gate.wait()
+        try:
+            draw.run_now(world, TERRITORY, FAMILY, "system", seen)
+            said.append("done")
+        except (Conflict, Unavailable) as refused:
+            said.append(refused.code)
+
+    threads = [threading.Thread(target=press) for _ in range(times)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return said
+
+
+def test_one_form_pressed_three_times_is_one_draw(open_world: World) -> None:
+    """R-92: with the next draw launched from what the next form shows."""
+    for _ in range(3):
+        person(open_world)
+    for number in (1, 2):
+        said = pressed_at_once(open_world, 3)
+        assert said.count("done") == 1, said
+        with pytest.raises(Conflict, match="draw_launched"):
+            draw.run_now(open_world, TERRITORY, FAMILY, "system", "")
+        with open_world.reading() as session:
+            assert rows.last_main_number(session, TERRITORY, FAMILY) == number
+
+
+def test_negative_control_without_the_guard_each_press_is_a_draw(
+    open_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, numbers = draw.preview(open_world, TERRITORY, FAMILY).after, count(1)
+    monkeypatch.setattr(rows, "newest_main", lambda *_: seen or None)
+    monkeypatch.setattr(draw, "_following", lambda *_: UUID(int=next(numbers)))
+    for _ in range(3):
+        draw.run_now(open_world, TERRITORY, FAMILY, "system", seen)
+    with open_world.reading() as session:
+        assert rows.last_main_number(session, TERRITORY, FAMILY) == 3
 
 
 def test_a_late_beacon_is_waited_for(open_world: World) -> None:

@@ -17,9 +17,11 @@ from booking.domain.slots import SlotState
 from booking.domain.waitlist import PauseReason
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import configuration, convocation, errands, outbox, persons, slots
+from booking.services import configuration, convocation, documents, errands, outbox, persons, slots
 from booking.services.errands import Question, Said
+from booking.services.outbox import Errand
 from booking.services.transaction import transaction
+from booking.store import demande as demandes
 from booking.store.convocation import Convocation
 from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
@@ -166,6 +168,50 @@ def test_letters_are_printed_in_one_file_and_posted_once(world: World, agent: Ac
     assert filings.verbs(world).count("post_done") == len(waiting)
     with pytest.raises(NotFound):
         errands.letters(world, agent, TERRITORY)
+
+
+def texts_printed(world: World, agent: Actor) -> dict[str, str]:
+    """Template → French words of each letter, as the printer is given them."""
+    with world.reading() as session:
+        in_force = configuration.current(session, world.clock.now())
+        waiting = [one.errand for one in errands.to_do(world, agent, TERRITORY).letters]
+        rows = [(one, demandes.by_id(session, one.demande_id)) for one in waiting]
+        now = {one.template: documents.params_now(world, session, row, in_force, one) for one, row in rows if row}
+    return {name: world.render.message(f"post/{name}", "fr", params)[1] for name, params in now.items()}
+
+
+def test_a_letter_printed_late_says_what_is_ahead_then(world: World, agent: Actor) -> None:
+    """R-95"""
+    slots.plan(world)
+    filings.by_staff(world, contact=POSTAL)
+    assert "jeudi 5 mars 2026" in texts_printed(world, agent)["filed"]
+    later(world, timedelta(days=6))
+    slots.plan(world)
+    late = texts_printed(world, agent)["filed"]
+    assert "jeudi 5 mars 2026" not in late
+    assert "jeudi 12 mars 2026" in late
+
+
+def test_a_letter_printed_late_names_no_limit_that_is_past(world: World, agent: Actor) -> None:
+    """R-95: the place was kept for thirty days; then the pause lasts until its ninetieth."""
+    contact = Contact(email="aminata@exemple.invalid", postal="12 rue des Essais\n40100 Dax")
+    offer = offered(world, contact)
+    later(world, timedelta(days=9))
+    convocation.expire(world)
+    demande = filings.row(world, offer.demande_id)
+    with world.reading() as session:
+        in_force = configuration.current(session, world.clock.now())
+        [said] = [one for one in filings.posted(world, "expired") if one["channel"] == "mail"]
+        now = world.clock.now()
+        errand = Errand(
+            demande.id, "post", demande.reference, demande.id, "expired", "12 rue des Essais", "fr", said, now, 0, now
+        )
+        assert documents.params_now(world, session, demande, in_force, errand) == said
+        assert said["keeps_place"] is True
+        later(world, timedelta(days=31))
+        printed = documents.params_now(world, session, demande, in_force, errand)
+    assert printed["keeps_place"] is False
+    assert printed["answer_before_on"] > world.clock.now().date().isoformat()
 
 
 def test_an_offer_that_is_over_is_neither_printed_nor_called(world: World, agent: Actor) -> None:

@@ -203,6 +203,16 @@ def test_a_draw_is_listed_with_its_steps(world: World, supervisor: Actor) -> Non
         indicators.draw(world, filings.agent(world, Role.SUPERVISOR), TERRITORY, world.entropy.uuid(world.clock.now()))
 
 
+def test_draws_that_took_place_stand_before_those_to_come(world: World, supervisor: Actor) -> None:
+    slots.plan(world)
+    batch_id = draw.run_now(world, TERRITORY, FAMILY, "system")
+    listed, _ = indicators.draws(world, supervisor, TERRITORY)
+    assert listed[0].id == batch_id
+    hours = [one.planned_at for one in listed[1:]]
+    assert len(hours) > 2
+    assert hours == sorted(hours)
+
+
 def test_pages_past_the_end_show_the_last(world: World, supervisor: Actor) -> None:
     slots.plan(world)
     listed, pages = indicators.draws(world, supervisor, TERRITORY)

@@ -51,8 +51,17 @@ def test_a_waiting_person_reads_what_comes_next(world: World) -> None:
 
 
 def test_a_deadline_that_is_near_is_told_at_once(world: World) -> None:
+    filings.windows_read(world)
     receipt = by_staff(world, details={"expiry_on": "2026-05-10"})
-    assert of(world, receipt.link).at_risk
+    shown = of(world, receipt.link)
+    assert (shown.at_risk, shown.deadline_to_check) == (True, False)
+
+
+def test_a_deadline_that_nobody_checked_frightens_nobody(world: World) -> None:
+    """R-90."""
+    receipt = by_staff(world, details={"expiry_on": "2026-05-10"})
+    shown = of(world, receipt.link)
+    assert (shown.at_risk, shown.deadline_to_check) == (False, True)
 
 
 @pytest.mark.parametrize(("contact", "step"), [(ELSEWHERE, NextStep.ENTER_CODE), (NOBODY, NextStep.CONFIRM_IN_PERSON)])

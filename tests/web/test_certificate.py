@@ -105,6 +105,7 @@ def test_nobody_finds_a_page_behind_a_wrong_link(client: FlaskClient, open_world
     provisional = filings.by_web(open_world)
     for path in ("/s/unknown/pourquoi", "/s/unknown/attestation.pdf", f"/s/{provisional.link}/attestation.pdf"):
         assert client.get(path).status_code == 404
+    assert "attestation.pdf" not in client.get(f"/s/{provisional.link}/pourquoi").text
 
 
 def test_any_counter_prints_one_and_a_referent_their_own_people_only(app: Flask, open_world: World) -> None:

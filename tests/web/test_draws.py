@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
 
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways.catalogues import LANGUAGES, ROOT
@@ -55,6 +57,60 @@ def test_before_the_first_draw_it_is_said(world: World) -> None:
     client = create_app(world, config={"TESTING": True}).test_client()
     assert "pas encore eu de tirage" in client.get("/tirages/").text
     assert client.get(HERE).status_code == 404
+
+
+def test_the_next_list_is_announced_for_each_scope(client: FlaskClient) -> None:
+    """When it is frozen, and when its commitment can be had: whoever wants to keep it knows the hour."""
+    text = client.get("/tirages/").text
+    assert text.count("Prochaine liste fixée") == text.count("<section") > 1
+    assert "jeudi 5 mars 2026 à 17\u00a0heures" in text
+    assert "jeudi 5 mars 2026 à 18\u00a0h\u00a030" in text
+    assert "pourra être téléchargé ici" in text
+
+
+def test_a_draw_without_places_has_no_last_rank_and_no_empty_table(world: World) -> None:
+    filings.seeded(world)
+    filings.by_staff(world)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(slots, "plan", lambda _world: None)
+        draw.run_now(world, TERRITORY, FAMILY, "system")
+    text = create_app(world, config={"TESTING": True}).test_client().get(HERE).text
+    assert "aucune place à donner" in text
+    assert "Rang de la dernière personne servie" not in text
+    assert "<table" not in text
+
+
+@pytest.mark.parametrize(("source", "said"), [("local", True), ("drand-quicknet", False)])
+def test_the_page_of_reasons_says_when_the_numbers_are_our_own(
+    drawn: World, client: FlaskClient, source: str, said: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(drawn.beacon, "source", source)
+        assert ("Ce tirage ne prouve rien" in client.get("/tirages/pourquoi").text) is said
+
+
+@pytest.mark.parametrize("path", ["/tirages/regles/demarches/x", f"/tirages/{TERRITORY}/{FAMILY}"])
+def test_a_number_that_no_database_holds_leads_nowhere(client: FlaskClient, path: str) -> None:
+    for number in (2**31, 99999999999999999999):
+        assert client.get(f"{path}/{number}.json").status_code == 404
+        assert client.get(f"{path}/{number}").status_code == 404
+
+
+class Unreadable(io.BytesIO):
+    """What the server hands on when a chunk says no size."""
+
+    def read(self, *_: object) -> bytes:
+        raise InvalidChunkSize(b"zz")
+
+    readinto = readline = read  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("path", ["/demande/", "/suivi", "/attestation", "/s/inconnu/moments"])
+def test_a_body_that_cannot_be_read_is_the_senders_error(drawn: World, path: str) -> None:
+    sent = {"wsgi.input": Unreadable(), "wsgi.input_terminated": True}
+    kind = "application/x-www-form-urlencoded"
+    answer = create_app(drawn).test_client().post(path, content_type=kind, environ_overrides=sent)
+    assert answer.status_code == (404 if path.startswith("/s/") else 400)
 
 
 def test_the_demonstration_says_that_it_proves_nothing(client: FlaskClient) -> None:

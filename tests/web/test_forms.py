@@ -45,6 +45,18 @@ def errors_of(text: str) -> set[str]:
         ("moments", NEED["moments"] | {"away_1_to": "2026-04-01"}, {"away_1_from"}),
         ("moments", NEED["moments"] | {"away_1_to": "2027-04-01"}, {"away_1_from"}),
         ("moments", NEED["moments"] | {"away_1_from": "bientôt"}, {"away_1_from"}),
+        ("moments", NEED["moments"] | {"away_1_from": "2026-02-20", "away_1_to": "2026-03-01"}, {"away_1_from"}),
+        ("moments", NEED["moments"] | {"away_1_from": "2026-02-20", "away_1_to": "2026-03-02"}, set()),
+        ("identite", NEED["identite"] | {"birth_day": "12"}, {"birth"}),
+        ("identite", NEED["identite"] | {"birth_unknown": ["day", "month"]}, {"birth"}),
+        ("identite", NEED["identite"] | {"birth_country": "ZZ"}, {"birth_country"}),
+        ("identite", NEED["identite"] | {"birth_country": "QO"}, {"birth_country"}),
+        ("identite", NEED["identite"] | {"family_name": "Dia\x07llo"}, {"family_name"}),
+        ("identite", NEED["identite"] | {"family_name": "\u202eollaiD"}, {"family_name"}),
+        ("identite", NEED["identite"] | {"given_names": "Ami\u200bnata"}, {"given_names"}),
+        ("identite", NEED["identite"] | {"birth_place": "Dax\nPau"}, {"birth_place"}),
+        ("identite", NEED["identite"] | {"family_name": "می\u200cرزا"}, set()),
+        ("identite", NEED["identite"] | {"family_name": "Diallo 2"}, set()),
         ("identite", NEED["identite"] | {"birth_unknown": []}, {"birth"}),
         ("identite", NEED["identite"] | {"birth_month": "", "birth_unknown": ["month"]}, set()),
         ("identite", NEED["identite"] | {"expiry_on_day": "31", "expiry_on_month": "2"}, {"expiry_on"}),
@@ -72,6 +84,36 @@ def test_a_doubtful_number_warns_and_goes_on(client: FlaskClient) -> None:
     tab = Browser(client).fill()
     assert "a d’habitude 10 chiffres" in tab.page.text
     assert "Je n’ai pas ce numéro" in tab.page.text
+
+
+@pytest.mark.parametrize(("lang", "said"), [
+    ("fr", ("Titre de séjour étudiant", "Demande de naturalisation", "Vente d’un véhicule")),
+    ("en", ("Student residence permit", "Application for French citizenship", "Sale of a vehicle")),
+    ("ar", ("تصريح إقامة للطلاب", "طلب الحصول على الجنسية الفرنسية", "بيع مركبة")),
+])  # fmt: skip
+def test_the_first_question_says_what_is_inside_each_answer(
+    client: FlaskClient, lang: str, said: tuple[str, ...]
+) -> None:
+    client.set_cookie("langue", lang)
+    text = client.get("/demande/").text
+    families = set(re.findall(r'name="family" value="([^"]+)"[^>]*aria-describedby', text))
+    assert {"emeraude", "guichet-etrangers", "pan-permis", "pan-carte-grise"} <= families
+    assert not [words for words in said if words not in text]
+
+
+@pytest.mark.parametrize(("name", "warned"), [("Diallo 2", True), ("<b>Diallo", True), ("D’Alò-Ñ", False)])
+def test_a_digit_or_a_sign_in_a_name_warns_and_goes_on(client: FlaskClient, name: str, warned: bool) -> None:
+    """R-93"""
+    tab = Browser(client).fill(identite=NEED["identite"] | {"family_name": name})
+    assert ("un chiffre ou un signe dans ce nom" in tab.page.text) is warned
+    assert "<b>" not in tab.page.text
+
+
+def test_days_away_are_optional_for_everybody(client: FlaskClient) -> None:
+    """A screen reader hears no “required” where nothing has to be answered."""
+    page = Browser(client).fill("moments").page.text
+    assert 'name="away_1_from"' in page
+    assert "aria-required" not in page
 
 
 def test_another_departement_is_named_with_its_prefecture(client: FlaskClient) -> None:

@@ -202,12 +202,21 @@ def test_a_walk_in_is_entered_with_one_form_and_the_receipt_is_printed(client: F
     answer = post(client, page, page, entry(hall))
     assert answer.status_code == 303
     paper = client.get(answer.location)
-    assert "Récépissé de votre demande" in paper.text
+    assert "Reçu de votre demande" in paper.text
     assert "N’DIAYE" in paper.text
     with hall.reading() as session:
         demande = session.scalars(select(Demande)).one()
     assert (demande.channel, demande.state, len(demande.availability["patterns"])) == ("counter", "waiting", 2)
     assert demande.reference in answer.location
+
+
+def test_the_code_is_shown_once_on_the_page_that_follows_the_filing(client: FlaskClient, hall: World) -> None:
+    """R-91: opened again, the address leads to the file, which prints a receipt without the code."""
+    page = f"{MDM_PAGES}/saisir"
+    receipt = post(client, page, page, entry(hall)).location
+    assert "Votre code" in client.get(receipt).text
+    again = client.get(receipt)
+    assert (again.status_code, again.location) == (303, receipt.replace("/recu/", "/dossier/"))
 
 
 def test_the_same_form_sent_twice_is_one_demande(client: FlaskClient, hall: World) -> None:
@@ -240,6 +249,16 @@ def test_a_summary_names_each_field_and_speaks_to_who_types(client: FlaskClient,
     assert "Moments possibles – Cochez au moins un moment où la personne peut venir." in empty
     for said in (summary, empty):
         assert "votre" not in said[said.index('class="summary-errors"') : said.index("<h1")]
+
+
+def test_staff_type_no_unseen_character_and_no_country_outside_the_list(client: FlaskClient, hall: World) -> None:
+    """R-93"""
+    page = f"{MDM_PAGES}/saisir"
+    wrong = {"family_name": "\u202eeyaid", "birth_country": "ZZ", "birth_day": "3", "birth_unknown": "day"}
+    answer = post(client, page, page, entry(hall, **wrong))
+    assert answer.status_code == 422
+    assert set(re.findall(r'id="(\w+)-error"', answer.text)) == {"family_name", "birth_country", "birth"}
+    assert count(hall, Demande) == 0
 
 
 def test_a_place_that_does_not_receive_the_need_is_said(client: FlaskClient, hall: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import time
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -12,13 +14,15 @@ from sqlalchemy import select
 
 from booking.domain.accounts import Actor, Right, Role
 from booking.domain.demande import Channel, Contact, Proof
+from booking.domain.errors import NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import filing, persons
+from booking.services import files, filing, persons
 from booking.store.demande import Demande
 from booking.store.journal import JournalRow
 from booking.web.app import create_app
+from tests.support import filings
 from tests.support.pages import is_well_built
 from tests.support.staff import (
     ANY_MORNING,
@@ -78,7 +82,7 @@ def row(world: World, receipt: filing.Receipt) -> Demande:
 def test_a_new_code_is_offered_at_arrival_and_printed_for_the_person(
     app: Flask, client: FlaskClient, hall: World, awa: Actor
 ) -> None:
-    """R-59"""
+    """R-59, R-91"""
     receipt = register(hall, awa)
     visit = f"{MDM}/visite/{appoint(hall, receipt, slot(hall, day(hall), time(10)))}"
     arrived = post(client, visit, f"{visit}/arrivee", {"document": "passport", "correspond": "oui"})
@@ -86,8 +90,10 @@ def test_a_new_code_is_offered_at_arrival_and_printed_for_the_person(
     is_well_built(page)
     assert "Son lien et son code ont changé" in page
     assert "ont changé" not in client.get(visit).text
-    paper = client.get(f"{MDM}/dossier/{receipt.reference}/code").text
+    code_page = f"{MDM}/dossier/{receipt.reference}/code"
+    paper = client.get(code_page).text
     is_well_built(paper)
+    assert client.get(code_page).location == f"{MDM}/dossier/{receipt.reference}", "R-91: once"
     secrets = persons.secrets_of(hall, row(hall, receipt))
     assert secrets is not None
     assert " ".join(secrets.code) in paper
@@ -95,6 +101,23 @@ def test_a_new_code_is_offered_at_arrival_and_printed_for_the_person(
     assert secrets.link not in paper, "the link is in the picture only"
     assert app.test_client().get(f"/s/{receipt.link}").status_code == 404
     assert app.test_client().get(f"/s/{secrets.link}").status_code == 200
+
+
+def test_staff_never_read_the_code_that_somebody_got_on_the_web(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-91: neither on a receipt printed again nor on the page that shows a new code."""
+    filed = filings.by_web(hall)
+    file = f"{MDM}/dossier/{filed.reference}"
+    given: list[Mapping[str, Any]] = []
+    render = hall.render.pdf
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hall.render, "pdf", lambda name, data: given.append(data) or render(name, data))
+        assert client.get(f"{file}/recu.pdf").status_code == 200
+    assert given[0]["reference"] == filed.reference
+    assert filed.code not in str(given)
+    assert filed.link not in str(given)
+    assert client.get(f"{file}/code").location == file
+    with pytest.raises(NotFound, match="secrets"):
+        files.secrets(hall, awa, files.for_agent(hall, awa, "40-landes", filed.reference))
 
 
 def test_papers_are_one_press_from_a_visit_and_a_file(client: FlaskClient, hall: World, awa: Actor) -> None:
@@ -130,6 +153,16 @@ def test_a_document_that_agrees_takes_over_with_the_right_contact(client: FlaskC
         refused = post(client, f"{file}/identite", f"{file}/document", fields | wrong)
         assert refused.status_code == 422, wrong
         is_well_built(refused.text)
+
+
+@pytest.mark.parametrize("wrong", [{"family_name": "Dia\u202ello"}, {"birth_country": "ZZ"}])
+def test_a_correction_has_no_unseen_character_and_a_country_of_the_list(
+    client: FlaskClient, hall: World, awa: Actor, wrong: dict[str, str]
+) -> None:
+    """R-93"""
+    receipt = register(hall, awa, "Dialo")
+    file = f"{MDM}/dossier/{receipt.reference}"
+    assert post(client, f"{file}/identite", f"{file}/identite", DIALLO | wrong).status_code == 422
 
 
 def test_two_letters_are_corrected_and_the_kind_of_document_is_journalled(

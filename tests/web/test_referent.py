@@ -57,11 +57,20 @@ def enter(client: FlaskClient, world: World, root: str = OWN, key: str = "form")
 def test_a_referent_files_for_somebody_without_mail_and_prints_the_receipt(claude: FlaskClient, hall: World) -> None:
     reference = enter(claude, hall)
     paper = claude.get(f"{OWN}/recu/{reference}").text
-    assert "Récépissé de votre demande" in paper
+    assert "Reçu de votre demande" in paper
     with hall.reading() as session:
         demande = session.scalars(select(Demande)).one()
     assert (demande.channel, demande.structure, demande.state) == ("referent", MIMIZAN, "waiting")
     assert demande.firm, "without mail nor telephone nobody could be asked in 48 hours"
+
+
+def test_the_code_is_shown_once(claude: FlaskClient, hall: World) -> None:
+    """R-91"""
+    reference = enter(claude, hall)
+    receipt, file = f"{OWN}/recu/{reference}", f"{OWN}/dossier/{reference}"
+    assert "Votre code" in claude.get(receipt).text
+    assert claude.get(receipt).location == file
+    assert claude.get(f"{file}/code").location == file
 
 
 def test_files_of_the_own_structure_only(claude: FlaskClient, neighbour: FlaskClient, hall: World) -> None:

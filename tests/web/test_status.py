@@ -169,12 +169,30 @@ def test_it_says_when_the_next_draw_is_and_what_nobody_knows(
 
 
 def test_a_deadline_at_risk_leads_to_the_counter(seeded: World, client: FlaskClient) -> None:
+    filings.windows_read(seeded)
     near = filings.by_staff(seeded, details={"expiry_on": "2026-05-05"})
     text = client.get(at(near)).text
     assert "Votre date limite\u00a0: vendredi 6 mars 2026" in text
     assert "Vous risquez de dépasser votre date limite" in text
     forward(seeded, timedelta(days=7))
     assert "Votre date limite est passée" in client.get(at(near)).text
+
+
+@pytest.mark.parametrize("page", ["", "/recu"])
+def test_a_deadline_that_nobody_checked_is_marked_and_its_past_is_not_told(
+    seeded: World, client: FlaskClient, page: str
+) -> None:
+    """R-90: the last day of the window is a Friday; the title itself is valid for two months more."""
+    near = filings.by_staff(seeded, details={"expiry_on": "2026-05-05"})
+    text = client.get(at(near, page)).text
+    assert "Date limite à vérifier avec le guichet\u00a0: vendredi 6 mars 2026" in text
+    forward(seeded, timedelta(days=7))
+    later = client.get(at(near, page)).text
+    assert "Un délai peut s’appliquer à votre démarche" in later
+    for said in (text, later):
+        assert "Votre date limite" not in said
+        assert "Vous risquez" not in said
+    assert "vendredi 6 mars 2026" not in later
 
 
 def test_a_renewal_says_from_when_it_is_drawn(seeded: World, client: FlaskClient) -> None:
@@ -259,6 +277,15 @@ def test_times_are_changed_and_the_place_is_kept(seeded: World, client: FlaskCli
     assert "au dernier moment" in text
     assert 'value="2026-03-17"' in client.get(at(filed, "/moments")).text
     assert filings.row(seeded, filed.demande_id).state is DemandeState.WAITING
+
+
+def test_a_period_that_is_over_is_shown_no_more(seeded: World, client: FlaskClient, filed: Receipt) -> None:
+    typed = {"availability": "mont-de-marsan/all", "away_1_from": "2026-03-04"}
+    assert press(client, at(filed, "/moments"), typed).status_code == 303
+    forward(seeded, timedelta(days=3))
+    assert "2026-03-04" not in client.get(at(filed, "/moments")).text
+    refused = press(client, at(filed, "/moments"), typed)
+    assert (refused.status_code, "déjà passée" in refused.text) == (422, True)
 
 
 def test_no_time_at_all_is_refused_and_the_form_is_kept(seeded: World, client: FlaskClient, filed: Receipt) -> None:

@@ -15,6 +15,7 @@ from booking.domain.accounts import ANYWHERE, Right, Role
 from booking.ports import QueueHealth, World
 from booking.services import slots, urgent
 from booking.services.urgent import Claim
+from booking.store import draw as rows
 from booking.store.draw import Batch, BatchState
 from booking.web.app import create_app
 from tests.support import filings, staff
@@ -102,7 +103,7 @@ def test_the_button_says_first_what_it_will_do_and_then_does_it(world: World, su
     filings.by_staff(world)
     assert LAUNCH in supervisor.get(ROOT).text
     said = supervisor.get(LAUNCH).text
-    assert figures(said)["personnes attendent"] == 1
+    assert figures(said)["personne attend"] == 1
     places = figures(said)["places"]
     assert places == sum(map(int, re.findall(r"<strong>(\d+) places?</strong>", said))) > 0
     assert supervisor.get(f"{ROOT}/tirages").text.count("Rendez-vous proposés") == 0, "looking draws nothing"
@@ -114,6 +115,19 @@ def test_the_button_says_first_what_it_will_do_and_then_does_it(world: World, su
     assert figures(done)["places"] == places
     assert "Ce tirage ne prouve rien" in done
     assert supervisor.get(f"{ROOT}/tirages?besoin={FAMILY}").text.count("Rendez-vous proposés") == 1
+
+
+def test_the_same_form_sent_again_launches_nothing(world: World, supervisor: FlaskClient) -> None:
+    """R-92"""
+    slots.plan(world)
+    filings.by_staff(world)
+    [after] = re.findall(r'name="apres" value="([^"]*)"', supervisor.get(LAUNCH).text)
+    for _ in range(3):
+        answer = staff.post(supervisor, LAUNCH, LAUNCH, {"apres": after})
+    assert answer.location == f"{ROOT}/tirages"
+    assert "déjà lancé" in supervisor.get(answer.location).text
+    with world.reading() as session:
+        assert rows.last_main_number(session, TERRITORY, FAMILY) == 1
 
 
 def test_a_second_draw_of_a_scope_waits_for_the_first(world: World, supervisor: FlaskClient) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session
+from flask import Blueprint, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
@@ -16,8 +16,6 @@ from booking.web import access, papers, saisie
 from booking.web.guichet import place
 
 CHANNELS = (Channel.COUNTER, Channel.PHONE, Channel.LETTER)
-_LAST = "dernier_recu"
-
 blueprint = Blueprint("dossiers", __name__, url_prefix="/guichet")
 
 
@@ -51,21 +49,18 @@ def enter(territory: str, site: str) -> Response:
         receipt = filing.file(world, wanted, typed.key, channel, access.actor())
     except InvalidInput as refused:
         return make_response(_entry(where, typed, saisie.on_page(refused)), refused.status)
-    session[_LAST] = typed.key
+    papers.filed(typed.key)
     return redirect(f"{where.root}/recu/{receipt.reference}", 303)
 
 
 @blueprint.get("/<territory>/<site>/recu/<reference>")
 @access.staff(Role.AGENT)
 def receipt(territory: str, site: str, reference: str) -> str | Response:
-    """Shown to whoever typed the form, so that it can be printed; afterwards the file remains, without the code."""
+    """Shown once to whoever typed the form, so that it can be printed; then the file remains, without the code."""
     where = place.of(territory, site)
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
-    try:
-        found = filing.receipt(access.world(), session.get(_LAST, ""))
-    except (Conflict, NotFound):
-        return redirect(f"{where.root}/dossier/{reference}", 303)
-    if found.reference != opened.reference:
+    found = papers.receipt_once(opened.reference)
+    if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
     return render_template("guichet/recu.html", place=where, receipt=found, file=opened)
 
@@ -94,7 +89,7 @@ def convocation_pdf(territory: str, site: str, reference: str) -> Response:
     opened = files.for_agent(access.world(), access.actor(), territory, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    return papers.printable(documents.convocation(access.world(), opened.held.id))
+    return papers.printable(documents.convocation(access.world(), opened.held.id, opened.id))
 
 
 @blueprint.get("/<territory>/<site>/dossier/<reference>/lettre.pdf")

@@ -12,7 +12,7 @@ from booking.domain.accounts import Role
 from booking.domain.errors import BookingError, Conflict, InvalidInput
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
 from booking.services import guichet
-from booking.web import access
+from booking.web import access, papers
 from booking.web.guichet import place
 
 C = TypeVar("C", DocumentKind, Mismatch, Outcome, AbsenceReason, UndoReason)
@@ -117,6 +117,8 @@ def arrive(territory: str, site: str, reference: str) -> Response:
         new_code = guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival)
     except (InvalidInput, Conflict) as refused:
         return _refused(where, reference, refused)
+    if new_code:
+        papers.renewed(guichet.visit(access.world(), access.actor(), where.hall, reference).demande_reference)
     flash("L’arrivée est notée.", "success")
     return redirect(f"{where.root}/visite/{reference}{'?code=nouveau' if new_code else ''}", 303)
 

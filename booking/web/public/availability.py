@@ -18,13 +18,13 @@ MAX_AWAY_DAYS = 184
 FIELDS = ("availability", "short_notice", *(f"away_{row}_{end}" for row in ROWS for end in ("from", "to")))
 
 
-def errors(answers: Answers, territory: Territory, family: str, sites: Iterable[str]) -> dict[str, str]:
-    """Field → error code; empty when it can be kept."""
+def errors(answers: Answers, territory: Territory, family: str, sites: Iterable[str], on: date) -> dict[str, str]:
+    """Field → error code; empty when it can be kept. ``on``: today, where the person is received."""
     found = {}
     if not read(answers, territory, family, sites).patterns:
         found["availability"] = "availability_empty"
     for row in ROWS:
-        code = _away_error(answers, row)
+        code = _away_error(answers, row) or _away_past(answers, row, on)
         if code:
             found[f"away_{row}_from"] = code
     return found
@@ -39,6 +39,11 @@ def _away_error(answers: Answers, row: int) -> str | None:
         return "not_a_date"
     days = ((last or first) - first).days
     return "period_reversed" if days < 0 else "period_too_long" if days > MAX_AWAY_DAYS else None
+
+
+def _away_past(answers: Answers, row: int, on: date) -> str | None:
+    days = _away(answers, row)
+    return "period_past" if days and days[-1] < on else None
 
 
 def read(answers: Answers, territory: Territory, family: str, sites: Iterable[str]) -> Availability:
@@ -61,13 +66,17 @@ def _away(answers: Answers, row: int) -> list[date]:
     return [first + timedelta(days=n) for n in range(((last or first) - first).days + 1)]
 
 
-def typed(availability: Availability) -> Answers:
-    """The answers that give this availability: what a page shows that changes it. Three periods at most are shown."""
+def typed(availability: Availability, on: date) -> Answers:
+    """The answers that give this availability: what a page shows that changes it. Three periods at most are shown.
+
+    ``on``: today; periods that are over are not shown any more.
+    """
     fresh = {
         "availability": [f"{site}/{weekday}/{half}" for site, weekday, half in availability.patterns],
         "short_notice": ["1"] if availability.short_notice else [],
     }
-    for row, (first, last) in zip(ROWS, periods(availability.excluded_on), strict=False):
+    coming = [period for period in periods(availability.excluded_on) if period[1] >= on]
+    for row, (first, last) in zip(ROWS, coming, strict=False):
         fresh |= {f"away_{row}_from": [first.isoformat()], f"away_{row}_to": [last.isoformat()]}
     return Answers().with_(fresh)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template
 
+from booking.domain.beacon import LOCAL
 from booking.domain.draw import ClassKey
 from booking.gateways.catalogues import ROOT
 from booking.services import configuration, publications
@@ -29,33 +30,36 @@ def _rules() -> Rules:
 
 
 def _scopes(limit: int) -> list[dict[str, Any]]:
-    """Every territory and family with its newest draws; a scope that never drew is left out."""
+    """Every territory and family with its newest draws; ``received``: whether a site receives this family."""
     rules, found = _rules(), []
     for place in rules.territories.values():
         for family in rules.catalogue.families.values():
             draws = publications.index(access.world(), place.code, family.code)[:limit]
-            if draws:
-                found.append({"territory": place, "family": family, "draws": draws})
+            received = bool(place.sites_of(family.code))
+            found.append({"territory": place, "family": family, "draws": draws, "received": received})
     return found
 
 
 @blueprint.get("/")
 @access.public
 def index() -> str:
-    return render_template("public/tirages.html", scopes=_scopes(publications.SHOWN_PER_SCOPE))
+    scopes = [scope for scope in _scopes(publications.SHOWN_PER_SCOPE) if scope["draws"] or scope["received"]]
+    coming = [publications.coming(access.world(), one["territory"].code, one["family"].code) for one in scopes]
+    return render_template("public/tirages.html", scopes=scopes, coming=coming)
 
 
 @blueprint.get("/pourquoi")
 @access.public
 def why() -> str:
-    return render_template("public/tirages_pourquoi.html")
+    return render_template("public/tirages_pourquoi.html", local=access.world().beacon.source == LOCAL.source)
 
 
 @blueprint.get("/mon-recu")
 @access.public
 def my_receipt() -> str:
     """Everything happens in the browser: the receipt is not sent, and the files asked for are everybody's."""
-    return render_template("public/tirages_recu.html", scopes=_scopes(CHECKED_AT_ONCE))
+    scopes = [scope for scope in _scopes(CHECKED_AT_ONCE) if scope["draws"]]
+    return render_template("public/tirages_recu.html", scopes=scopes)
 
 
 @blueprint.get(ONE)

@@ -49,6 +49,7 @@ STEPS = {
     Screen.UNREACHABLE: 5,
     Screen.SUMMARY: 6,
 }
+EXAMPLES = 4
 DATES = (Asked.EXPIRY_ON, Asked.ENTRY_ON)
 NUMBERS = tuple(asked for asked in Asked if asked not in DATES)
 FIELDS: Mapping[Screen, tuple[str, ...]] = {
@@ -86,6 +87,12 @@ class Form:
     def families(self) -> list[Family]:
         """What people may come for in this territory."""
         return [found for code, found in self.rules.catalogue.families.items() if self.territory.sites_of(code)]
+
+    def examples(self, family: Family) -> list[Motif]:
+        """A few needs of a family, from its first to its last, for whoever does not know its name."""
+        found = [motif for motif in self.rules.catalogue.motifs_of(family.code) if open_here(motif)]
+        steps = min(EXAMPLES, len(found))
+        return [found[number * (len(found) - 1) // max(1, steps - 1)] for number in range(steps)]
 
     @cached_property
     def family(self) -> Family | None:
@@ -178,15 +185,12 @@ def _sites_errors(form: Form) -> dict[str, str]:
 
 def _times_errors(form: Form) -> dict[str, str]:
     family = form.family.code if form.family else ""
-    return availability.errors(form.answers, form.territory, family, form.chosen_sites)
+    return availability.errors(form.answers, form.territory, family, form.chosen_sites, form.today)
 
 
 def _identity_errors(form: Form) -> dict[str, str]:
     typed = _identity_typed(form.answers)
-    errors = reading.gathered(checks.filing_errors(typed, form.today), "birth")
-    # Who does not know the month does not know the day.
-    if "birth" not in errors and not typed["birth_day"] and not form.answers.all("birth_unknown"):
-        errors["birth"] = "birth_day_missing"
+    errors = _birth_errors(form, typed) | reading.gathered(checks.filing_errors(typed, form.today), "birth")
     for asked in set(DATES) & set(form.asks):
         if reading.date_of(form.answers, asked) is None and reading.date_begun(form.answers, asked):
             errors[asked] = "not_a_date"
@@ -195,6 +199,18 @@ def _identity_errors(form: Form) -> dict[str, str]:
     if len(form.answers.one("welcome")) > MAX_TEXT:
         errors["welcome"] = "too_long"
     return errors | {n: "too_long" for n in NUMBERS if n in form.asks and len(form.answers.one(n)) > MAX_LINE}
+
+
+def _birth_errors(form: Form, typed: Mapping[str, str]) -> dict[str, str]:
+    errors = {}
+    if typed["birth_country"] and typed["birth_country"] not in reading.COUNTRIES:
+        errors["birth_country"] = "birth_country_unknown"
+    if reading.date_known_and_not(form.answers, "birth"):
+        errors["birth"] = "birth_known_and_not"
+    # Who does not know the month does not know the day.
+    elif not typed["birth_day"] and not form.answers.all("birth_unknown"):
+        errors["birth"] = "birth_day_missing"
+    return errors
 
 
 def _identity_typed(answers: Answers) -> dict[str, str]:
@@ -243,9 +259,10 @@ _CHECKS: Mapping[Screen, Callable[[Form], dict[str, str]]] = {
 
 
 def warnings(form: Form) -> dict[str, list[str]]:
-    """Number → codes of what looks wrong with it. Never a reason to stop."""
+    """Number or name → codes of what looks wrong with it. Never a reason to stop."""
     typed = {asked: form.answers.one(asked) for asked in form.asks if asked in IDENTIFIERS}
-    found = {asked: list(checks.identifier_warnings(IDENTIFIERS[asked], text)) for asked, text in typed.items()}
+    found = {str(asked): list(checks.identifier_warnings(IDENTIFIERS[asked], text)) for asked, text in typed.items()}
+    found |= {name: list(checks.name_warnings(form.answers.one(name))) for name in checks.NAMES}
     return {asked: codes for asked, codes in found.items() if codes}
 
 

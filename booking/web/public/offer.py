@@ -74,18 +74,19 @@ def _asked(case: Case, *, confirmed: bool) -> Response | str:
 @blueprint.get("/s/<link>/convocation.pdf")
 @access.public
 def convocation(link: str) -> Response:
-    return download(documents.convocation(access.world(), _held(link).convocation_id))
+    case = bearer.case(link)
+    return download(documents.convocation(access.world(), _held(case).convocation_id, case.status.demande_id))
 
 
 @blueprint.get("/s/<link>/rendez-vous.ics")
 @access.public
 def calendar(link: str) -> Response:
-    return download(documents.calendar(access.world(), _held(link).convocation_id))
+    return download(documents.calendar(access.world(), _held(bearer.case(link)).convocation_id))
 
 
-def _held(link: str) -> Held:
+def _held(case: Case) -> Held:
     """The confirmed appointment. Raises NotFound('convocation')."""
-    held = bearer.case(link).status.held
+    held = case.status.held
     if held is None or not held.confirmed:
         raise NotFound("convocation")
     return held

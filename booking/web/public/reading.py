@@ -43,6 +43,13 @@ def date_begun(answers: Answers, name: str) -> bool:
     return any(answers.one(f"{name}_{part}") for part in ("day", "month", "year"))
 
 
+def date_known_and_not(answers: Answers, name: str) -> bool:
+    """Whether a day or a month was typed beside “I do not know it”; without its month a day is not known either."""
+    unknown = answers.all(f"{name}_unknown")
+    parts = {"day", "month"} if "month" in unknown else {"day"} if "day" in unknown else set()
+    return any(answers.one(f"{name}_{part}") for part in parts)
+
+
 def day(typed: str) -> date | None:
     """“2026-03-12”, as a browser's own calendar writes it, or “12/03/2026” as people do."""
     text = _digits(typed)

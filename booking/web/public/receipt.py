@@ -83,7 +83,7 @@ def receipt(link: str) -> str:
 @blueprint.get("/s/<link>/recu.pdf")
 @access.public
 def receipt_file(link: str) -> Response:
-    return download(documents.receipt(access.world(), bearer.case(link).status.demande_id))
+    return download(documents.receipt(access.world(), bearer.case(link).status.demande_id, with_code=True))
 
 
 def download(document: Document) -> Response:

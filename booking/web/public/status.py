@@ -90,7 +90,7 @@ def times(link: str) -> Response | str:
     case = bearer.case(link)
     if not case.status.amendable:
         return redirect(case.page, 303)
-    return _times(case, availability.typed(case.status.availability), {})
+    return _times(case, availability.typed(case.status.availability, case.today), {})
 
 
 @blueprint.post("/s/<link>/moments")
@@ -99,7 +99,7 @@ def change_times(link: str) -> Response:
     case = bearer.case(link)
     answers = Answers(reading.texts(dict(request.form.lists()), availability.FIELDS))
     sites = case.territory.sites_of(case.family.code)
-    wrong = availability.errors(answers, case.territory, case.family.code, sites)
+    wrong = availability.errors(answers, case.territory, case.family.code, sites, case.today)
     if wrong:
         return make_response(_times(case, answers, wrong), InvalidInput.status)
     wanted = availability.read(answers, case.territory, case.family.code, sites)

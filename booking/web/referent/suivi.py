@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, session
+from flask import Blueprint, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
@@ -14,8 +14,6 @@ from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.services import checks, demande, documents, files, filing
 from booking.web import access, papers, saisie
 from booking.web.referent import house
-
-_LAST = "dernier_recu"
 
 blueprint = Blueprint("suivi", __name__, url_prefix="/referent")
 
@@ -74,21 +72,18 @@ def enter(territory: str, structure: str) -> Response:
         receipt = filing.file(world, wanted, typed.key, Channel.REFERENT, access.actor())
     except InvalidInput as refused:
         return make_response(_entry(where, typed, saisie.on_page(refused)), refused.status)
-    session[_LAST] = typed.key
+    papers.filed(typed.key)
     return redirect(f"{where.root}/recu/{receipt.reference}", 303)
 
 
 @blueprint.get("/<territory>/<structure>/recu/<reference>")
 @access.staff(Role.REFERENT)
 def receipt(territory: str, structure: str, reference: str) -> str | Response:
-    """Shown to whoever typed the form, to be printed; nothing of it stays on a shared device."""
+    """Shown once to whoever typed the form, to be printed; nothing of it stays on a shared device."""
     where = house.of(territory, structure)
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
-    try:
-        found = filing.receipt(access.world(), session.get(_LAST, ""))
-    except (Conflict, NotFound):
-        return redirect(f"{where.root}/dossier/{reference}", 303)
-    if found.reference != opened.reference:
+    found = papers.receipt_once(opened.reference)
+    if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
     return render_template("referent/recu.html", house=where, receipt=found, file=opened)
 
@@ -117,7 +112,7 @@ def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
     opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
     if opened.held is None:
         raise NotFound("convocation")
-    return papers.printable(documents.convocation(access.world(), opened.held.id))
+    return papers.printable(documents.convocation(access.world(), opened.held.id, opened.id))
 
 
 @blueprint.post("/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer):act>")

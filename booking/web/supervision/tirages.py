@@ -21,6 +21,12 @@ from booking.web.supervision import place
 blueprint = Blueprint("tirages", __name__, url_prefix="/supervision")
 
 
+REFUSED = {
+    "draw_under_way": "Un tirage de ce besoin est déjà en cours. Attendez qu’il soit fini.",
+    "draw_launched": "Ce tirage est déjà lancé : il est dans la liste. Il n’y en a pas eu d’autre.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class HalfDay:
     """One class in words: how many places at a site on a half-day."""
@@ -111,9 +117,9 @@ def run_now(territory: str, family: str) -> Response:
     _in_demonstration(territory, family)
     where = place.of(territory)
     try:
-        batch_id = draw.run_now(access.world(), territory, family, access.actor())
-    except Conflict:
-        flash("Un tirage de ce besoin est déjà en cours. Attendez qu’il soit fini.", "error")
+        batch_id = draw.run_now(access.world(), territory, family, access.actor(), request.form.get("apres", ""))
+    except Conflict as refused:
+        flash(REFUSED.get(refused.code, REFUSED["draw_under_way"]), "error")
         return redirect(f"{where.root}/tirages", 303)
     done = indicators.draw(access.world(), access.actor(), territory, batch_id).summary
     plural = "s" if done.placed > 1 else ""
