@@ -5,24 +5,26 @@ Source: allocation.md 4 and 6. Commitments, roots, leaves and heads are kept for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from booking.domain.canonical import instant, parse
+from booking.domain.canonical import canonical, instant, parse
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import NotFound
 from booking.ports import World
-from booking.services import configuration
+from booking.services import configuration, proofs
 from booking.store import configuration as versions
 from booking.store import draw as rows
 from booking.store import log as leaves
 from booking.store.draw import Batch, BatchState
 
 SHOWN_PER_SCOPE = 60
+HEADS_AT_ONCE = 1000
+"""Some weeks of hourly heads; whoever wants more asks again from the last size on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,21 @@ def rules(world: World, kind: str, scope: str, number: int) -> str:
     return configuration.canonical(body)
 
 
+def leaf_lines(world: World, start: int = 0) -> Iterator[str]:
+    """Every leaf that has a position, from ``start`` on, one a line, in their order; read in parts."""
+    return (f"{leaf.hex()}\n" for leaf in proofs.leaves(world, start))
+
+
 def all_leaves(world: World) -> str:
-    """Every leaf that has a position, one a line, in their order."""
-    with world.reading() as session:
-        return "".join(f"{leaf.hex()}\n" for leaf in leaves.first(session, leaves.next_position(session)))
+    """The same as one text."""
+    return "".join(leaf_lines(world))
 
 
-def heads(world: World) -> list[dict[str, Any]]:
-    """Published heads, oldest first: size, root, hour, key and signature of booking.domain.log.head_bytes."""
+def heads(world: World, start: int = 0) -> list[dict[str, Any]]:
+    """Published heads over at least ``start`` leaves, oldest first, at most ``HEADS_AT_ONCE``.
+
+    Size, root, hour, key and signature of booking.domain.log.head_bytes.
+    """
     with world.reading() as session:
         return [
             {
@@ -105,8 +114,21 @@ def heads(world: World) -> list[dict[str, Any]]:
                 "kid": head.kid,
                 "signature": head.signature.hex(),
             }
-            for head in leaves.published_heads(session)
+            for head in leaves.published_heads(session, start, HEADS_AT_ONCE)
         ]
+
+
+def consistency(world: World, old: int, size: int) -> bytes:
+    """The proof between two sizes as the canonical bytes that verify_log.py reads. Raises InvalidInput('log_sizes')."""
+    found = proofs.consistency_of(world, old, size)
+    return canonical(
+        {
+            "v": "RDV-CONSISTENCY-1",
+            "old": {"size": found.old, "root": found.old_root.hex()},
+            "new": {"size": found.size, "root": found.root.hex()},
+            "path": [node.hex() for node in found.path],
+        }
+    )
 
 
 def _batch(session: Session, territory: str, family: str, number: int) -> Batch:

@@ -17,7 +17,7 @@ from booking.domain.canonical import canonical
 from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.draw import Commitment, Line, Outcome, Place
 from booking.ports import World
-from booking.services import log
+from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import draw as rows
 from booking.store import slots as slot_rows
@@ -67,7 +67,7 @@ def _commitment(tx: Transaction, batch: Batch) -> Commitment:
         previous=batch.previous_hash,
         frozen_at=batch.frozen_at,
         rules=batch.rules,
-        log=(size, log.root_at(tx.session, size)),
+        log=(size, proofs.root_at(tx.session, size)),
         beacon_source=beacon.source,
         beacon_chain=beacon.chain,
         beacon_round=batch.beacon_round,

@@ -27,7 +27,7 @@ from booking.domain.draw import Line
 from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import Tree, person_commitment
 from booking.ports import World
-from booking.services import draw, log, publications, slots
+from booking.services import draw, proofs, publications, slots
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
 from tests.support import filings
@@ -272,7 +272,7 @@ def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(dr
 def test_two_heads_of_one_log_agree_and_a_contradiction_shows(drawn: World) -> None:
     old, new = (head["size"] for head in publications.heads(drawn)[:2])
     leaves = [bytes.fromhex(leaf) for leaf in publications.all_leaves(drawn).split()]
-    path = log.consistency_of(drawn, old, new)
+    path = proofs.consistency_of(drawn, old, new).path
     root = Tree(leaves[:new]).root()
     assert log_rules.verify_consistency(old, Tree(leaves[:old]).root(), new, root, path)
     other = Tree([bytes(32), *leaves[1:old]]).root()

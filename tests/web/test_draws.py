@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from booking.domain.canonical import canonical
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways.catalogues import LANGUAGES, ROOT
 from booking.ports import World
@@ -96,5 +97,30 @@ def test_only_the_two_programs_are_given_out(client: FlaskClient) -> None:
 
 def test_heads_are_signed(client: FlaskClient, drawn: World) -> None:
     log.sequence(drawn)
-    for head in client.get("/tirages/tetes.json").json["heads"]:  # type: ignore[index]
+    answer = client.get("/tirages/tetes.json").json
+    assert answer is not None
+    assert answer["suite"] is None
+    for head in answer["heads"]:
         assert len(bytes.fromhex(head["root"])) == 32
+    assert client.get("/tirages/tetes.json?de=99").json == {"heads": [], "suite": None}
+
+
+def test_a_consistency_proof_has_an_address_and_can_be_kept_by_caches(client: FlaskClient) -> None:
+    answer = client.get("/tirages/registre/coherence?de=1&a=3")
+    assert answer.headers["Cache-Control"].startswith("public")
+    proof = json.loads(answer.data)
+    assert [proof[name]["size"] for name in ("old", "new")] == [1, 3]
+    assert answer.data == canonical(proof)
+
+
+@pytest.mark.parametrize("asked", ["", "?de=0&a=3", "?de=2&a=1", "?de=1&a=999", "?de=x&a=y", "?de=-1&a=2"])
+def test_no_proof_outside_the_log(client: FlaskClient, asked: str) -> None:
+    answer = client.get(f"/tirages/registre/coherence{asked}")
+    assert answer.status_code == 422
+    assert "registre" in answer.text
+
+
+def test_leaves_from_a_position_on(client: FlaskClient) -> None:
+    everything = client.get("/tirages/registre.txt").text.split()
+    assert len(everything) == 3
+    assert client.get("/tirages/registre.txt?de=1").text.split() == everything[1:]

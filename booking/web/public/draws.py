@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from booking.domain.draw import ClassKey
 from booking.gateways.catalogues import ROOT
@@ -105,13 +105,26 @@ def rules_in_force(kind: str, scope: str, number: int) -> Response:
 @blueprint.get("/registre.txt")
 @access.public
 def leaves() -> Response:
-    return Response(publications.all_leaves(access.world()), mimetype="text/plain")
+    """All leaves, or with ``de`` those from that position on, sent in parts: the log may be long."""
+    start = max(request.args.get("de", 0, type=int), 0)
+    return Response(publications.leaf_lines(access.world(), start), mimetype="text/plain")
+
+
+@blueprint.get("/registre/coherence")
+@access.public
+def consistency() -> Response:
+    """That the log of size ``de`` is the beginning of the one of size ``a``. It never changes."""
+    old, size = (request.args.get(name, 0, type=int) for name in ("de", "a"))
+    return _file(publications.consistency(access.world(), old, size), "application/json")
 
 
 @blueprint.get("/tetes.json")
 @access.public
 def heads() -> Response:
-    return jsonify(heads=publications.heads(access.world()))
+    """Signed heads from size ``de`` on; ``suite`` says where to go on when there are more."""
+    found = publications.heads(access.world(), max(request.args.get("de", 0, type=int), 0))
+    more = len(found) == publications.HEADS_AT_ONCE
+    return jsonify(heads=found, suite=found[-1]["size"] + 1 if more else None)
 
 
 @blueprint.get("/programme/<name>")
