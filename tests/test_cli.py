@@ -102,6 +102,8 @@ def test_doctor_in_production_names_accounts_that_everybody_knows(
     assert found["accounts"][0] is False
     assert "agent, agent2, referent, superviseur, superviseur2" in found["accounts"][1]
     assert found["mail"] == (False, "The server does not take our connection. Check: BOOKING_MAIL_URL")
+    assert found["witness"][0] is False
+    assert "40-landes: no authority and no delegates" in found["witness"][1]
 
 
 def test_doctor_with_nothing_reachable_shows_no_password(
@@ -115,7 +117,7 @@ def test_doctor_with_nothing_reachable_shows_no_password(
     said = capsys.readouterr().out
     assert "s3cret" not in said
     wrong = [finding["name"] for finding in json.loads(said[said.index("{") :])["findings"] if not finding["ok"]]
-    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "accounts"]
+    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "witnesses", "accounts"]
 
 
 def test_without_keys_the_doctor_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A batch, step by step: freeze → commit → await the beacon → draw → publish → offer.
+"""A batch, step by step: freeze → commit → witness → await the beacon → draw → publish → offer.
 
 Each step is a verb on the batch's id, idempotent by state; the sweep finds what a lost job left undone. The outcome is
 a pure function of the frozen list and the beacon: whatever happens between two steps cannot change it.
@@ -22,13 +22,14 @@ from booking.services.freeze import capacity, freeze
 from booking.services.offers import offer
 from booking.services.result import class_of, commit, draw, publish
 from booking.services.transaction import transaction
+from booking.services.witness import witness
 from booking.store import demande as demandes
 from booking.store import draw as rows
 from booking.store import journal
 from booking.store.draw import BatchState
 
-STEPS: tuple[Callable[[World, UUID], None], ...] = (freeze, commit, draw, publish, offer)
-"""In this order; each does nothing unless the batch is in the state before it."""
+STEPS: tuple[Callable[[World, UUID], None], ...] = (freeze, commit, witness, draw, publish, offer)
+"""In this order; each does nothing unless the batch is in the state before it. ``witness`` only gathers evidence."""
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 

@@ -5,7 +5,7 @@ Source: allocation.md 4 and 6. Commitments, roots, leaves and heads are kept for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from booking.domain.canonical import canonical, instant, parse
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import NotFound
+from booking.domain.witness import Dated, token_of
 from booking.ports import World
-from booking.services import configuration, proofs
+from booking.services import configuration, proofs, witness
 from booking.store import configuration as versions
 from booking.store import draw as rows
 from booking.store import log as leaves
@@ -47,6 +48,9 @@ class Published:
     kid: str | None
     signature: bytes | None
     demonstration: bool
+    dated: Dated | None
+    evidence: tuple[Mapping[str, Any], ...]
+    """What outside witnesses said of the commitment's date (booking.domain.witness), oldest first."""
 
     @property
     def commitment_hash(self) -> bytes:
@@ -57,13 +61,14 @@ class Published:
 def index(world: World, territory: str, family: str) -> list[Published]:
     """The newest numbered draws of a scope, newest first."""
     with world.reading() as session:
-        return [_published(batch) for batch in rows.numbered(session, territory, family, SHOWN_PER_SCOPE)]
+        now = world.clock.now()
+        return [_published(batch, now) for batch in rows.numbered(session, territory, family, SHOWN_PER_SCOPE)]
 
 
 def one(world: World, territory: str, family: str, number: int) -> Published:
     """One draw. Raises NotFound."""
     with world.reading() as session:
-        return _published(_batch(session, territory, family, number))
+        return _published(_batch(session, territory, family, number), world.clock.now())
 
 
 def bundle(world: World, territory: str, family: str, number: int) -> bytes:
@@ -76,9 +81,9 @@ def bundle(world: World, territory: str, family: str, number: int) -> bytes:
 
 
 def summary(data: bytes) -> dict[str, Any]:
-    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class), ``evidence``."""
+    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class)."""
     found = parse(data)
-    return {name: found[name] for name in ("placed", "last_rank", "compatible", "evidence")}
+    return {name: found[name] for name in ("placed", "last_rank", "compatible")}
 
 
 def rules(world: World, kind: str, scope: str, number: int) -> str:
@@ -113,9 +118,23 @@ def heads(world: World, start: int = 0) -> list[dict[str, Any]]:
                 "at": instant(head.signed_at),
                 "kid": head.kid,
                 "signature": head.signature.hex(),
+                "evidence": [_without_token(one) for one in witness.evidence_of(head)],
             }
             for head in leaves.published_heads(session, start, HEADS_AT_ONCE)
         ]
+
+
+def _without_token(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if name != "token"}
+
+
+def head(world: World, size: int) -> tuple[bytes, bytes | None]:
+    """The bytes of one published head that are signed and stamped, and the stamp if there is one. Raises NotFound."""
+    with world.reading() as session:
+        found = leaves.head_of_size(session, size)
+        if found is None:
+            raise NotFound("head")
+        return witness.head_bytes(found), token_of(witness.evidence_of(found))
 
 
 def consistency(world: World, old: int, size: int) -> bytes:
@@ -138,7 +157,7 @@ def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
     return found[0]
 
 
-def _published(batch: Batch) -> Published:
+def _published(batch: Batch, now: datetime) -> Published:
     if batch.number is None or batch.commitment is None or batch.frozen_at is None:
         raise NotFound("batch")
     return Published(
@@ -155,4 +174,6 @@ def _published(batch: Batch) -> Published:
         kid=batch.bundle_kid,
         signature=batch.bundle_signature,
         demonstration=batch.beacon_source == "local",
+        dated=witness.dated(batch, now),
+        evidence=tuple(batch.evidence or ()),
     )

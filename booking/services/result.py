@@ -139,6 +139,8 @@ def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
         ],
     )
     batch.beacon_signature, batch.drawn_at, batch.state = signature, tx.now, BatchState.DRAWN
+    if batch.witnessed_at is None:
+        tx.note(SYSTEM, "date_not_proved", f"batch:{batch.id}", batch.territory, evidence=len(batch.evidence or []))
     tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
 
 

@@ -67,7 +67,10 @@ class Batch(Base):
     beacon_round: Mapped[int | None]
     beacon_signature: Mapped[bytes | None]
     evidence: Mapped[list[Any] | None]
-    """Outside evidence of the commitment's date: [{kind, at, data}]."""
+    """Outside evidence of the commitment's date (booking.domain.witness)."""
+    witnessed_at: Mapped[datetime | None]
+    """When it began to suffice."""
+    witness_tried_at: Mapped[datetime | None]
     drawn_at: Mapped[datetime | None]
     public_bundle: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
     full_bundle_sealed: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))

@@ -63,6 +63,9 @@ class LogHead(Base):
     signature: Mapped[bytes]
     published_at: Mapped[datetime | None]
     witness: Mapped[bytes | None]
+    """Its outside evidence as canonical JSON (booking.domain.witness), for the head of the day."""
+    witness_chosen_at: Mapped[datetime | None]
+    witness_tried_at: Mapped[datetime | None]
 
 
 class Lease(Base):
@@ -186,3 +189,22 @@ def heads_between(session: Session, above: int, until: int) -> Sequence[LogHead]
     return session.scalars(
         select(LogHead).where(LogHead.size > above, LogHead.size <= until).order_by(LogHead.size)
     ).all()
+
+
+def last_published(session: Session) -> LogHead | None:
+    """The newest published head."""
+    return session.scalar(
+        select(LogHead).where(LogHead.published_at.is_not(None)).order_by(LogHead.size.desc()).limit(1)
+    )
+
+
+def last_witnessed(session: Session) -> LogHead | None:
+    """The newest head that was chosen to be witnessed."""
+    return session.scalar(
+        select(LogHead).where(LogHead.witness_chosen_at.is_not(None)).order_by(LogHead.size.desc()).limit(1)
+    )
+
+
+def head_of_size(session: Session, size: int) -> LogHead | None:
+    """The published head of one size."""
+    return session.scalar(select(LogHead).where(LogHead.size == size, LogHead.published_at.is_not(None)))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 
 from booking.domain import draw as rules
 from booking.domain import log as log_rules
+from booking.domain import witness
 from booking.domain.beacon import LOCAL, QUICKNET, local_signature
 from booking.domain.canonical import canonical
 from booking.domain.draw import Line
@@ -32,6 +34,7 @@ from booking.store import draw as draw_rows
 from booking.store import log as log_rows
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.tsa import Authority
 from verifier import independence, verify_draw
 
 ROOT = Path(verify_draw.__file__).parent
@@ -225,14 +228,42 @@ def test_a_silent_second_draw(drawn: World, stranger: Stranger) -> None:
 
 
 def test_a_commitment_published_late(drawn: World, stranger: Stranger) -> None:
+    """Written once the random value was known, in favour of a friend, with every date set back; witnesses are not ours.
+
+    The insider holds a true stamp of the honest commitment, may ask the authority for one more, and may write anything.
+    """
     honest = full(drawn, 1)
-    at = honest["commitment"]["beacon"]["at"]
-    late = {
-        **honest,
-        "evidence": [{"kind": "rfc3161", "at": at}, {"kind": "mail", "at": at}, {"kind": "mail", "at": at}],
-    }
+    said, authority = honest["commitment"], Authority()
+    in_time, at = (datetime.fromisoformat(said[name] if name else said["beacon"]["at"]) for name in ("frozen", ""))
+    authority.now = lambda: in_time
+    true = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(said)))
+    assert "NON PROUVÉE" not in stranger("verify_draw.py", {**honest, "evidence": [true]})
+
+    late = forged(honest, lines_of(honest)[1:])
     assert "NON PROUVÉE" in stranger("verify_draw.py", late)
-    assert "[délai]" in stranger("verify_draw.py", forged(honest, lines_of(honest), frozen=at))
+    assert "[horodatage]" in stranger("verify_draw.py", {**late, "evidence": [true]})
+    authority.now = lambda: at + timedelta(seconds=3)
+    token = authority.stamp(canonical(late["commitment"]))
+    asked_late = witness.stamp(authority.now(), "horodatage.example", token)
+    assert "NON PROUVÉE" in stranger("verify_draw.py", {**late, "evidence": [asked_late]})
+    set_back = {**asked_late, "at": true["at"]}
+    assert "[horodatage]" in stranger("verify_draw.py", {**late, "evidence": [set_back]})
+    one_mail_twice = [witness.mail(in_time, "<1@rdv.example>")] * 2
+    assert "NON PROUVÉE" in stranger("verify_draw.py", {**late, "evidence": one_mail_twice})
+    assert "[délai]" in stranger("verify_draw.py", forged(honest, lines_of(honest), frozen=said["beacon"]["at"]))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+def test_a_stamp_of_the_insiders_own_making(drawn: World, stranger: Stranger, tmp_path: Path) -> None:
+    """Right bytes, right date, an authority of their own with the same name: openssl and the true root see it."""
+    honest = full(drawn, 1)
+    in_time = datetime.fromisoformat(honest["commitment"]["frozen"])
+    true, own = (Authority(now=lambda: in_time) for _ in range(2))
+    roots = str(true.write_roots(tmp_path / "autorite.pem"))
+    for authority, seen in ((true, False), (own, True)):
+        stamp = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(honest["commitment"])))
+        said = stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots)
+        assert ("[horodatage]" in said) is seen
 
 
 def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
@@ -302,6 +333,20 @@ def test_an_order_by_hour_of_filing_is_flagged_with_power() -> None:
 
 def test_an_honest_order_is_hardly_ever_flagged() -> None:
     assert flagged(0) <= 0.01
+
+
+def test_a_whole_draw_ordered_by_the_hour_of_filing_is_flagged(stranger: Stranger) -> None:
+    """The insider re-orders a draw of 300 people, the earliest first; a delegate who has the hours tests it."""
+    chance = random.Random(1)
+    leaves = [chance.randbytes(32) for _ in range(300)]
+    hours = "\n".join(f"{leaf.hex()};2026-03-02T{n // 60:02}:{n % 60:02}" for n, leaf in enumerate(leaves)).encode()
+    by_key = sorted(range(300), key=lambda n: rules.key(b"seed", leaves[n]))
+    for order, verdict in ((range(300), "L’HEURE A COMPTÉ"), (by_key, "rien ne montre")):
+        lines = [
+            {"leaf": leaves[n].hex(), "code": "W", "priority": 1, "cohort": 4, "rank": rank}
+            for rank, n in enumerate(order, 1)
+        ]
+        assert verdict in stranger("independence.py", {"lines": lines}, hours)
 
 
 def test_the_rules_own_order_passes() -> None:

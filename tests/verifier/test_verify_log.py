@@ -18,10 +18,7 @@ from booking.services import draw, proofs, publications, slots
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "verifier"))  # it imports its neighbour as a stranger's folder does
-
-import verify_log
+from verifier import verify_log
 
 Run = Callable[..., tuple[int, str]]
 

@@ -7,19 +7,28 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from booking.domain import witness
 from booking.domain.canonical import canonical
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways.catalogues import LANGUAGES, ROOT
+from booking.gateways.witness import Rfc3161Witness
 from booking.ports import World
 from booking.services import draw, log, slots
+from booking.services import witness as head_of_the_day
+from booking.store.draw import Batch
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.tsa import Authority
+from verifier import verify_date
 
 HERE = f"/tirages/{TERRITORY}/{FAMILY}/1"
 
@@ -65,7 +74,7 @@ def test_the_demonstration_says_that_it_proves_nothing(client: FlaskClient) -> N
 def test_a_stranger_downloads_and_finds_that_nothing_differs(client: FlaskClient, tmp_path: Path) -> None:
     names = {"tirage.json": f"{HERE}/tirage.json", "engagement.json": f"{HERE}/engagement.json"}
     names |= {"registre.txt": "/tirages/registre.txt"}
-    names |= {name: f"/tirages/programme/{name}" for name in ("verify_draw.py", "verify_log.py")}
+    names |= {name: f"/tirages/programme/{name}" for name in ("verify_draw.py", "verify_date.py", "verify_log.py")}
     for name, address in names.items():
         (tmp_path / name).write_bytes(client.get(address).data)
     commands = (
@@ -90,7 +99,7 @@ def test_the_rules_that_a_commitment_names_can_be_read(client: FlaskClient) -> N
     assert client.get("/tirages/regles/demarches/*/99.json").status_code == 404
 
 
-def test_only_the_two_programs_are_given_out(client: FlaskClient) -> None:
+def test_only_the_programs_are_given_out(client: FlaskClient) -> None:
     assert client.get("/tirages/programme/pyproject.toml").status_code == 404
     assert client.get("/tirages/programme/verify_draw.py").data == (ROOT / "verifier/verify_draw.py").read_bytes()
 
@@ -124,3 +133,42 @@ def test_leaves_from_a_position_on(client: FlaskClient) -> None:
     everything = client.get("/tirages/registre.txt").text.split()
     assert len(everything) == 3
     assert client.get("/tirages/registre.txt?de=1").text.split() == everything[1:]
+
+
+def test_who_dated_a_commitment_is_said_in_every_language(drawn: World, client: FlaskClient) -> None:
+    """R-80"""
+    assert "non prouvée" in client.get(HERE).text
+    assert client.get(f"{HERE}/jeton.tsr").status_code == 404
+    authority = Authority()
+    data = client.get(f"{HERE}/engagement.json").data
+    at = datetime(2026, 3, 2, 8, 5, tzinfo=UTC)
+    evidence = [
+        witness.stamp(at, "horodatage.example", authority.stamp(data)),
+        witness.mail(at, "<1@rdv.example>"),
+        witness.mail(at, "<2@rdv.example>"),
+    ]
+    with drawn.sessions() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(evidence=evidence))
+    for lang, said in (("fr", "2 délégués l’ont reçu"), ("en", "2 delegates received it"), ("ar", "مندوبان")):
+        client.set_cookie("langue", lang)
+        page = client.get(HERE).text
+        assert said in page
+        assert "horodatage.example" in page
+    token = client.get(f"{HERE}/jeton.tsr")
+    assert token.content_type == "application/timestamp-reply"
+    assert verify_date.stamped(token.data)[0] == hashlib.sha256(data).digest()
+
+
+def test_the_head_of_the_day_has_its_bytes_and_its_stamp(drawn: World, client: FlaskClient, tmp_path: Path) -> None:
+    """R-82"""
+    authority = Authority()
+    with authority.serve() as url:
+        known = Rfc3161Witness(url, authority.write_roots(tmp_path / "roots.pem"))
+        head_of_the_day.witness_head(replace(drawn, witness=known))
+    [head] = client.get("/tirages/tetes.json").json["heads"]  # type: ignore[index]
+    assert [one["kind"] for one in head["evidence"]] == ["rfc3161"]
+    data = client.get(f"/tirages/tetes/{head['size']}/tete.json").data
+    assert json.loads(data)["root"] == head["root"]
+    token = client.get(f"/tirages/tetes/{head['size']}/jeton.tsr").data
+    assert verify_date.stamped(token)[0] == hashlib.sha256(data).digest()
+    assert client.get("/tirages/tetes/99/tete.json").status_code == 404

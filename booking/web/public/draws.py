@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from booking.domain.draw import ClassKey
+from booking.domain.witness import token_of
 from booking.gateways.catalogues import ROOT
 from booking.services import configuration, publications
 from booking.services.configuration import Rules
@@ -16,7 +17,8 @@ from booking.services.publications import Published
 from booking.web import access
 
 KEPT_S = 3600
-PROGRAMS = frozenset({"verify_draw.py", "verify_log.py"})
+STAMP_TYPE = "application/timestamp-reply"
+PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_log.py"})
 CHECKED_AT_ONCE = 4
 """Draws that the page of receipts looks into: each file may be large."""
 
@@ -73,6 +75,7 @@ def one(territory: str, family: str, number: int) -> str:
         result=result,
         territory=rules.territory(territory),
         family=rules.catalogue.families[family],
+        instant_of=datetime.fromisoformat,
         day_of=lambda text: date.fromisoformat(ClassKey.read(text).on_date),
     )
 
@@ -94,6 +97,14 @@ def bundle(territory: str, family: str, number: int) -> Response:
 def signature(territory: str, family: str, number: int) -> Response:
     found: Published = publications.one(access.world(), territory, family, number)
     return _file(found.signature or abort(404), "application/octet-stream")
+
+
+@blueprint.get(f"{ONE}/jeton.tsr")
+@access.public
+def stamp(territory: str, family: str, number: int) -> Response:
+    """The authority's answer about the commitment, for openssl ts -verify."""
+    found = publications.one(access.world(), territory, family, number)
+    return _file(token_of(found.evidence) or abort(404), STAMP_TYPE)
 
 
 @blueprint.get("/regles/<kind>/<scope>/<int:number>.json")
@@ -125,6 +136,19 @@ def heads() -> Response:
     found = publications.heads(access.world(), max(request.args.get("de", 0, type=int), 0))
     more = len(found) == publications.HEADS_AT_ONCE
     return jsonify(heads=found, suite=found[-1]["size"] + 1 if more else None)
+
+
+@blueprint.get("/tetes/<int:size>/tete.json")
+@access.public
+def head(size: int) -> Response:
+    """The very bytes that are signed, and stamped once a day."""
+    return _file(publications.head(access.world(), size)[0], "application/json")
+
+
+@blueprint.get("/tetes/<int:size>/jeton.tsr")
+@access.public
+def head_stamp(size: int) -> Response:
+    return _file(publications.head(access.world(), size)[1] or abort(404), STAMP_TYPE)
 
 
 @blueprint.get("/programme/<name>")

@@ -1,4 +1,4 @@
-"""kept subtrees of the log"""
+"""kept subtrees of the log, outside evidence"""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ branch_labels = None
 depends_on = None
 
 
+COLUMNS = (
+    ("batch", "witnessed_at"),
+    ("batch", "witness_tried_at"),
+    ("log_head", "witness_chosen_at"),
+    ("log_head", "witness_tried_at"),
+)
+
+
 def upgrade() -> None:
     op.create_table(
         "log_node",
@@ -19,7 +27,11 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("height", "number", name=op.f("pk_log_node")),
     )
+    for table, column in COLUMNS:
+        op.add_column(table, sa.Column(column, sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    for table, column in reversed(COLUMNS):
+        op.drop_column(table, column)
     op.drop_table("log_node")
