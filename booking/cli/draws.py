@@ -6,6 +6,7 @@ import argparse
 from uuid import UUID
 
 from booking.cli.terminal import OPERATOR, Subparsers, inside
+from booking.domain import beacon
 from booking.domain.errors import NotFound
 from booking.ports import World
 from booking.services import configuration, draw, indicators, log, proofs
@@ -25,7 +26,7 @@ def add_draw(verbs: Subparsers) -> None:
     listed.set_defaults(act=inside(_draw_list))
     paste = actions.add_parser("paste", help="without internet: the beacon's signature, typed by hand")
     paste.add_argument("batch", type=UUID, help="as booking draw list shows it")
-    paste.add_argument("signature", type=bytes.fromhex, help="48 bytes, hexadecimal")
+    paste.add_argument("signature", help="48 bytes, hexadecimal")
     paste.set_defaults(act=inside(_draw_paste))
 
 
@@ -73,7 +74,7 @@ def _line(territory: str, one: DrawSummary) -> str:
 
 
 def _draw_paste(arguments: argparse.Namespace, world: World) -> int:
-    draw.paste_signature(world, arguments.batch, arguments.signature, OPERATOR)
+    draw.paste_signature(world, arguments.batch, beacon.pasted(arguments.signature), OPERATOR)
     return 0
 
 

@@ -58,14 +58,17 @@ def due(world: World) -> Sequence[UUID]:
         return rows.due(session, world.clock.now())
 
 
-def paste_signature(world: World, batch_id: UUID, signature: bytes, actor: Actor | str) -> None:
-    """Without internet an operator types the beacon's signature; it is verified before it is kept.
+def paste_signature(
+    world: World, batch_id: UUID, signature: bytes, actor: Actor | str, territory: str | None = None
+) -> None:
+    """Without internet somebody types the beacon's signature; it is verified before it is kept.
 
+    ``territory``: the one that a supervisor acts in; an operator at the machine names none.
     Raises NotFound, Conflict('not_awaiting_beacon'), InvalidInput('beacon_signature').
     """
     with world.reading() as session:
         batch = rows.by_id(session, batch_id)
-    if batch is None:
+    if batch is None or territory not in (None, batch.territory):
         raise NotFound("batch")
     if batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
         raise Conflict("not_awaiting_beacon")

@@ -119,6 +119,15 @@ class DrawDetail:
     beacon_round: int | None
     commitment_sha256: str | None
     answers: Mapping[ConvocationState, int]
+    round_at: datetime | None
+    """When the public number comes out; afterwards nothing can be voided."""
+    slots: Sequence[tuple[UUID, str]]
+    """Each place of the draw: (slot, day, hour, site and guichet), for whoever has to name one that is false."""
+
+    @property
+    def waits_for_beacon(self) -> bool:
+        """Promised, and its public number has not been used yet."""
+        return self.summary.state is BatchState.COMMITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +273,8 @@ def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> Dr
             beacon_round=batch.beacon_round,
             commitment_sha256=commitment_hash(batch.commitment).hex() if batch.commitment else None,
             answers=rows.answers(session, batch.id),
+            round_at=world.beacon.round_at(batch.beacon_round) if batch.beacon_round else None,
+            slots=rows.slots_named(session, batch.id),
         )
 
 

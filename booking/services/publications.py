@@ -21,11 +21,22 @@ from booking.services import configuration, proofs, witness
 from booking.store import configuration as versions
 from booking.store import draw as rows
 from booking.store import log as leaves
+from booking.store import strike as strikes
 from booking.store.draw import Batch, BatchState
+from booking.store.strike import Strike
 
 SHOWN_PER_SCOPE = 60
 HEADS_AT_ONCE = 1000
 """Some weeks of hourly heads; whoever wants more asks again from the last size on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """One input that was struck, and the hash of the file that this replaced (which stays public)."""
+
+    reason: str
+    at: datetime
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class Published:
     kid: str | None
     signature: bytes | None
     demonstration: bool
+    voided_reason: str | None
+    struck: tuple[Replaced, ...]
     dated: Dated | None
     evidence: tuple[Mapping[str, Any], ...]
     """What outside witnesses said of the commitment's date (booking.domain.witness), oldest first."""
@@ -61,14 +74,16 @@ class Published:
 def index(world: World, territory: str, family: str) -> list[Published]:
     """The newest numbered draws of a scope, newest first."""
     with world.reading() as session:
-        now = world.clock.now()
-        return [_published(batch, now) for batch in rows.numbered(session, territory, family, SHOWN_PER_SCOPE)]
+        now, found = world.clock.now(), rows.numbered(session, territory, family, SHOWN_PER_SCOPE)
+        struck = strikes.signed_of(session, [batch.id for batch in found])
+        return [_published(batch, now, struck.get(batch.id, ())) for batch in found]
 
 
 def one(world: World, territory: str, family: str, number: int) -> Published:
     """One draw. Raises NotFound."""
     with world.reading() as session:
-        return _published(_batch(session, territory, family, number), world.clock.now())
+        found = _batch(session, territory, family, number)
+        return _published(found, world.clock.now(), strikes.signed(session, found.id))
 
 
 def bundle(world: World, territory: str, family: str, number: int) -> bytes:
@@ -78,6 +93,16 @@ def bundle(world: World, territory: str, family: str, number: int) -> bytes:
     if found is None:
         raise NotFound("batch")
     return found
+
+
+def bundle_before(world: World, territory: str, family: str, number: int, version: int) -> bytes:
+    """The public bundle as it stood before the ``version``-th strike (from 1). Raises NotFound."""
+    with world.reading() as session:
+        found = strikes.signed(session, _batch(session, territory, family, number).id)
+        data = found[version - 1].replaced_bundle if 0 < version <= len(found) else None
+    if data is None:
+        raise NotFound("batch")
+    return data
 
 
 def summary(data: bytes) -> dict[str, Any]:
@@ -157,7 +182,7 @@ def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
     return found[0]
 
 
-def _published(batch: Batch, now: datetime) -> Published:
+def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Published:
     if batch.number is None or batch.commitment is None or batch.frozen_at is None:
         raise NotFound("batch")
     return Published(
@@ -174,6 +199,12 @@ def _published(batch: Batch, now: datetime) -> Published:
         kid=batch.bundle_kid,
         signature=batch.bundle_signature,
         demonstration=batch.beacon_source == "local",
+        voided_reason=batch.voided_reason,
+        struck=tuple(
+            Replaced(row.reason, row.signed_at, row.replaced_hash)
+            for row in struck
+            if row.signed_at is not None and row.replaced_hash is not None
+        ),
         dated=witness.dated(batch, now),
         evidence=tuple(batch.evidence or ()),
     )

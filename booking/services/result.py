@@ -101,6 +101,11 @@ def _place(slot: Slot) -> Place:
     return Place(slot.start.strftime("%H:%M"), slot.guichet)
 
 
+def place_of(slot: Slot) -> tuple[str, Place]:
+    """(class, place) as an outcome names it."""
+    return class_of(slot), _place(slot)
+
+
 def capacity_of(slots: Iterable[Slot]) -> dict[str, list[Place]]:
     """Class → its places in the order start, guichet."""
     found: dict[str, list[Place]] = defaultdict(list)

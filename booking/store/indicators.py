@@ -217,6 +217,15 @@ def places(session: Session, batch_ids: Sequence[UUID]) -> Sequence[tuple[UUID, 
     return [(batch_id, class_key, count) for batch_id, class_key, count in rows]
 
 
+def slots_named(session: Session, batch_id: UUID) -> list[tuple[UUID, str]]:
+    """(slot, "17/03/2026 10:30 site guichet") of a batch, in the order of their hours."""
+    found = session.scalars(
+        select(Slot).join(BatchSlot, BatchSlot.slot_id == Slot.id).where(BatchSlot.batch_id == batch_id)
+    )
+    ordered = sorted(found, key=lambda slot: (slot.start_at, slot.guichet))
+    return [(slot.id, f"{slot.on_date:%d/%m/%Y} {slot.start:%H:%M} {slot.site} {slot.guichet}") for slot in ordered]
+
+
 def answers(session: Session, batch_id: UUID) -> dict[ConvocationState, int]:
     """What became of the offers of one draw."""
     rows = session.execute(

@@ -18,7 +18,7 @@ from booking.web import access
 
 KEPT_S = 3600
 STAMP_TYPE = "application/timestamp-reply"
-PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_log.py"})
+PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_struck.py", "verify_log.py"})
 CHECKED_AT_ONCE = 4
 """Draws that the page of receipts looks into: each file may be large."""
 
@@ -90,6 +90,14 @@ def commitment(territory: str, family: str, number: int) -> Response:
 @access.public
 def bundle(territory: str, family: str, number: int) -> Response:
     return _file(publications.bundle(access.world(), territory, family, number), "application/json")
+
+
+@blueprint.get(f"{ONE}/tirage-avant-<int:version>.json")
+@access.public
+def bundle_before(territory: str, family: str, number: int, version: int) -> Response:
+    """The result as it stood before its ``version``-th correction."""
+    found = publications.bundle_before(access.world(), territory, family, number, version)
+    return _file(found, "application/json")
 
 
 @blueprint.get(f"{ONE}/tirage.sig")
