@@ -3,12 +3,14 @@
 
     python3 verify_log.py FEUILLES.txt [--tete TAILLE:RACINE …] [--tirages TIRAGE.json TIRAGE-SUIVANT.json …]
     python3 verify_log.py [--tete TAILLE:RACINE …] [--tetes TETES.json …] [--coherence PREUVE.json …]
+    python3 verify_log.py --preuve PREUVE.json [--tete TAILLE:RACINE …]
     python3 verify_log.py --site https://… --tete TAILLE:RACINE …
 
 FEUILLES.txt is the public list of leaves, one a line. ``--tete``: heads that you kept, on a receipt or by mail;
 ``--tetes``: lists of heads as the site published them, today or when you kept them; ``--coherence``: proofs that one
-size of the log is the beginning of another; ``--tirages``: bundles or bare commitments of one list of waiting people,
-in the order of their numbers. ``--site`` asks for the newest head and the proof itself; nothing else uses the network.
+size of the log is the beginning of another; ``--preuve``: that the leaf of your receipt is in it; ``--tirages``:
+bundles or bare commitments of one list of waiting people, in the order of their numbers. ``--site`` asks for the newest
+head and the proof itself; nothing else uses the network.
 Checks that every head is an earlier state of the log, that no two of them contradict each other, that every drawn leaf
 was in the log before its list was frozen, that each commitment names the one before, and that no age appears from
 nowhere. Exit code as verify_draw.py, which must lie in the same folder.
@@ -82,6 +84,27 @@ def taken(path):
     return path.pop(0)
 
 
+def check_inclusion(proof, report):
+    """One leaf under one head (RFC 6962, 2.1.1). Gives the head, to be compared with those kept."""
+    at, size, node = proof["position"], proof["head"]["size"], raw(proof["leaf"])
+    path = [raw(step) for step in proof["path"]]
+    right = proof["v"] == "RDV-INCLUSION-1" and 0 <= at < size
+    found = right and above(node, at, size, path).hex() == proof["head"]["root"] and not path
+    report.check(found, "preuve", f"la feuille {proof['leaf']} n'est pas sous la tête de taille {size}")
+    return [(size, proof["head"]["root"])]
+
+
+def above(node, at, size, path):
+    """The root of a subtree of ``size`` leaves, from its leaf number ``at`` and the end of ``path``."""
+    if size == 1:
+        return node
+    k = 1 << (size - 1).bit_length() - 1
+    if at < k:
+        return sha(b"\x01" + above(node, at, k, path) + taken(path))
+    inner = above(node, at - k, size - k, path)
+    return sha(b"\x01" + taken(path) + inner)
+
+
 def ask(site, address):
     with urlopen(f"{site.rstrip('/')}/tirages/{address}", timeout=30) as answer:
         return answer.read(MAX_ANSWER_BYTES)
@@ -138,10 +161,8 @@ def check_ages(before, newest, after, report):
 # --- the command ---------------------------------------------------------------------------------------------
 
 
-def check_all(asked, report):
-    leaves = [raw(line) for line in asked.feuilles.read_text().split()] if asked.feuilles else None
-    if leaves is not None:
-        print(f"{len(leaves)} feuilles, racine {merkle(leaves).hex()}")
+def heads_said(asked, report):
+    """(size, root) of every head that was kept, published, or tied by a proof."""
     heads = [head_of(text) for text in asked.tete]
     if asked.site:
         heads += ask_site(asked.site, list(heads), report)
@@ -149,7 +170,16 @@ def check_all(asked, report):
         heads += [(head["size"], head["root"]) for head in json.loads(path.read_bytes())["heads"]]
     for path in asked.coherence:
         heads += check_proof(read(path.read_bytes()), report)
-    check_heads(heads, leaves, report)
+    for path in asked.preuve:
+        heads += check_inclusion(read(path.read_bytes()), report)
+    return heads
+
+
+def check_all(asked, report):
+    leaves = [raw(line) for line in asked.feuilles.read_text().split()] if asked.feuilles else None
+    if leaves is not None:
+        print(f"{len(leaves)} feuilles, racine {merkle(leaves).hex()}")
+    check_heads(heads_said(asked, report), leaves, report)
     draws = [read(path.read_bytes()) for path in asked.tirages]
     for draw in draws if leaves is not None else ():
         check_listed(draw, leaves, report)
@@ -161,7 +191,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("feuilles", type=Path, nargs="?")
     parser.add_argument("--tete", nargs="*", default=[])
-    for name in ("--tetes", "--coherence", "--tirages"):
+    for name in ("--tetes", "--coherence", "--preuve", "--tirages"):
         parser.add_argument(name, type=Path, nargs="*", default=[])
     parser.add_argument("--site")
     asked, report = parser.parse_args(), Report()

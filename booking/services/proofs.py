@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from booking.domain import log as rules
+from booking.domain.canonical import canonical, instant
 from booking.domain.errors import InvalidInput
 from booking.domain.log import FAN, STEP, KeptTree
 from booking.ports import World
@@ -66,6 +67,25 @@ def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
             kid=head.kid,
             signature=head.signature,
         )
+
+
+def inclusion_bytes(found: Inclusion) -> bytes:
+    """The proof as the canonical bytes that verify_log.py reads; nothing in it says who."""
+    return canonical(
+        {
+            "v": "RDV-INCLUSION-1",
+            "leaf": found.leaf.hex(),
+            "position": found.position,
+            "path": [node.hex() for node in found.path],
+            "head": {
+                "size": found.size,
+                "root": found.root.hex(),
+                "at": instant(found.signed_at),
+                "kid": found.kid,
+                "signature": found.signature.hex(),
+            },
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.log import Tree
 from booking.ports import World
 from booking.services import draw, proofs, publications, slots
+from booking.store.log import LogEntry
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
@@ -126,3 +128,32 @@ def test_what_is_no_proof_is_said_to_be_unreadable(run: Run, tmp_path: Path, con
     path = tmp_path / "coherence.json"
     path.write_bytes(content)
     assert run("--coherence", path)[0] == 2
+
+
+def test_the_leaf_of_a_receipt_is_proved_in_and_no_other(drawn: World, run: Run, tmp_path: Path) -> None:
+    with drawn.reading() as session:
+        [demande_id, *_] = session.scalars(select(LogEntry.demande_id).order_by(LogEntry.position))
+    found = proofs.inclusion_of(drawn, demande_id)
+    assert found is not None
+    proof = tmp_path / "preuve.json"
+    proof.write_bytes(proofs.inclusion_bytes(found))
+    newest = f"{found.size}:{found.root.hex()}"
+    assert run("--preuve", proof, "--tete", newest)[0] == 0
+    assert run("--preuve", proof, "--tete", f"{found.size}:{OTHER_ROOT}")[0] == 1
+    for change in ({"leaf": OTHER_ROOT}, {"position": 1}, {"position": 99}):
+        proof.write_bytes(publications.canonical({**json.loads(proofs.inclusion_bytes(found)), **change}))
+        assert run("--preuve", proof)[0] == 1
+
+
+def test_every_leaf_of_every_size_is_under_its_root() -> None:
+    tree = Tree([bytes([number + 1]) * 32 for number in range(20)])
+    for size in range(1, 21):
+        for at in range(size):
+            path = tree.inclusion(at, size)
+            assert verify_log.above(
+                bytes([at + 1]) * 32,
+                at,
+                size,
+                path,
+            ) == tree.root(size)
+            assert path == []
