@@ -29,9 +29,10 @@ from booking.domain.draw import Line
 from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import Tree, person_commitment
 from booking.ports import World
-from booking.services import draw, proofs, publications, slots
+from booking.services import draw, log, persons, proofs, publications, slots
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
+from booking.store.demande import Demande
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
 from tests.support.tsa import Authority
@@ -278,19 +279,39 @@ def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
     assert hashlib.sha256(canonical(shown)).digest() != found.bundle_hash
 
 
-def test_a_leaf_re_pointed_to_a_buyer(world: World) -> None:
-    """The row in the database may say another person: the leaf opens for the first one only."""
+def test_a_leaf_re_pointed_to_a_buyer(world: World, stranger: Stranger) -> None:
+    """The insider writes the buyer into the demande and into its entry; the leaf opens for the first person only.
+
+    To make it open for the buyer the leaf itself must change, and then the log is not what its heads said.
+    """
     filings.seeded(world)
-    receipt = filings.by_staff(world).log
+    filed = filings.by_staff(world)
+    receipt = filed.log
     assert receipt is not None
-    entry = json.loads(receipt.entry)
-    seller, buyer = (
-        person_commitment(receipt.salt, canonical_bytes(who)).hex() for who in (filings.AMINATA, filings.OTHER)
-    )
-    assert entry["person"] == seller
-    for salt in (receipt.salt, bytes(32)):
-        bought = canonical({**entry, "person": buyer})
-        assert log_rules.leaf_hash(salt, bought) != receipt.leaf
+    log.sequence(world)
+    kept = publications.all_leaves(world).encode()
+    with world.sessions() as session:
+        demande = session.get(Demande, filed.demande_id)
+        row = log_rows.entries_of(session, filed.demande_id)[0]
+        head = log_rows.last_head(session)
+        assert demande is not None
+        assert head is not None
+        persons.seal_identity(world, demande, filings.OTHER)
+        buyer = person_commitment(receipt.salt, canonical_bytes(filings.OTHER)).hex()
+        row.entry = canonical({**json.loads(receipt.entry), "person": buyer})
+    with world.reading() as session:
+        row = log_rows.entries_of(session, filed.demande_id)[0]
+        demande = session.get(Demande, filed.demande_id)
+        assert demande is not None
+        assert persons.identity_of(world, demande) == filings.OTHER
+    seller = person_commitment(receipt.salt, canonical_bytes(filings.AMINATA)).hex()
+    assert json.loads(receipt.entry)["person"] == seller
+    assert log_rules.leaf_hash(receipt.salt, receipt.entry) == receipt.leaf == row.leaf
+    assert log_rules.leaf_hash(receipt.salt, row.entry) != row.leaf
+    bought = log_rules.leaf_hash(receipt.salt, row.entry)
+    said = f"{head.size}:{head.root.hex()}"
+    assert right(stranger("verify_log.py", kept, "--tete", said))
+    assert "[tête]" in stranger("verify_log.py", f"{bought.hex()}\n".encode(), "--tete", said)
 
 
 def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(drawn: World) -> None:
