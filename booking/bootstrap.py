@@ -12,14 +12,14 @@ from sqlalchemy import Engine
 from booking import settings as environment
 from booking.clock import OffsetClock, SystemClock
 from booking.entropy import SystemEntropy
-from booking.gateways import beacon, config_files, embedded, mail, redis_connection, sms
+from booking.gateways import beacon, config_files, embedded, mail, redis_connection, sms, witness
 from booking.gateways.holidays import FrenchHolidays
 from booking.gateways.keyring import FileKeyring
 from booking.gateways.redis_limits import RedisLimits
 from booking.gateways.redis_waitlist import RedisWaitlist
 from booking.gateways.render import TemplateRenderer
 from booking.gateways.rq_jobs import RqJobs
-from booking.ports import Beacon, Clock, Mailer, SmsSender, World
+from booking.ports import Beacon, Clock, Mailer, SmsSender, Witness, World
 from booking.settings import Settings
 from booking.store import base
 
@@ -63,6 +63,7 @@ def _plug(settings: Settings, engine: Engine, redis: Redis) -> World:
         sms=_sms(settings),
         render=TemplateRenderer(settings.public_url),
         beacon=_beacon(settings),
+        witness=_witness(settings),
         holidays=FrenchHolidays(),
     )
 
@@ -88,6 +89,12 @@ def _sms(settings: Settings) -> SmsSender:
     if settings.sms_url:
         return sms.HttpSmsSender(settings.sms_url)
     return sms.FileSmsSender(settings.var_dir / "outbox")
+
+
+def _witness(settings: Settings) -> Witness:
+    if not settings.witness_url:
+        return witness.NoWitness()
+    return witness.Rfc3161Witness(settings.witness_url, settings.witness_certificates)
 
 
 def _beacon(settings: Settings) -> Beacon:

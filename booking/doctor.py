@@ -20,12 +20,13 @@ from sqlalchemy import text
 
 from booking import bootstrap
 from booking.clock import SystemClock
-from booking.domain.errors import Unavailable
+from booking.domain.errors import NotFound, Unavailable
+from booking.domain.witness import DELEGATES
 from booking.gateways import redis_connection
 from booking.gateways.keyring import listing
 from booking.gateways.mail import SmtpMailer
 from booking.ports import World
-from booking.services import indicators
+from booking.services import alerts, configuration, indicators
 from booking.settings import Settings
 from booking.store import migrate
 
@@ -35,6 +36,9 @@ PACKAGES = ("flask", "gunicorn", "redis", "rq", "sqlalchemy", "psycopg", "valkey
 WORK = {
     "draws_late": "{count} draws did not move at their hour. Is the worker alive? See: booking draw list",
     "messages_late": "{count} messages wait since {since}. Is the mail server reachable? See the worker's log.",
+    "promise_unkept": "{count} entries promised since {since} are under no signed head. Is the worker alive?",
+    "witness_late": "{count} commitments have no outside evidence yet. Is the authority reachable, do mails leave?",
+    "date_not_proved": "{count} draws of the last 7 days: the date of their commitment is not proved.",
     "sequencer_late": "{count} rows have no position since {since}. Is the worker alive? See its log.",
 }
 """Alerts of services.indicators that mean that the machine does not do its work, and what to do."""
@@ -110,7 +114,7 @@ def workers(_settings: Settings, world: World) -> Iterable[Finding]:
 
 def work(_settings: Settings, world: World) -> Iterable[Finding]:
     """What should have happened and did not."""
-    late = [alert for alert in indicators.alerts(world) if alert.code in WORK]
+    late = [alert for alert in alerts.alerts(world) if alert.code in WORK]
     for alert in late:
         since = alert.since_at.isoformat(timespec="minutes") if alert.since_at else ""
         yield Finding("work", False, WORK[alert.code].format(count=alert.count, since=since))
@@ -129,7 +133,7 @@ def clock(_settings: Settings, world: World) -> Iterable[Finding]:
     """Which clock counts here, what it says, and whether it is before what was already written."""
     kind = "simulated" if world.clock.simulated else "the machine's"
     yield Finding("clock", True, f"It is {kind}: {world.clock.now().isoformat(timespec='seconds')}.")
-    behind = next((alert for alert in indicators.alerts(world) if alert.code == "clock_backwards"), None)
+    behind = next((alert for alert in alerts.alerts(world) if alert.code == "clock_backwards"), None)
     if behind and behind.since_at:
         newest = behind.since_at.isoformat(timespec="seconds")
         yield Finding("clock", False, f"It is before the journal's newest row ({newest}): no draw runs. Set it by NTP.")
@@ -148,6 +152,25 @@ def mail(settings: Settings, world: World) -> Iterable[Finding]:
         yield Finding("mail", True, "The server takes our connection.")
 
 
+def witnesses(settings: Settings, world: World) -> Iterable[Finding]:
+    """Who dates the commitments: an authority, or two delegates of each territory. Nobody is asked anything here."""
+    if world.witness.authority:
+        yield Finding("witness", True, f"{world.witness.authority} dates commitments (RFC 3161).")
+        return
+    try:
+        with world.reading() as session:
+            territories = configuration.current(session, world.clock.now()).territories
+    except NotFound:
+        territories = {}  # an empty database: booking config apply comes first
+    for code, place in territories.items():
+        real = [one for one in place.delegates if not one.example]
+        if len(real) >= DELEGATES:
+            yield Finding("witness", True, f"{code}: {len(real)} delegates receive each commitment by mail.")
+        else:
+            what = f"{code}: no authority and no delegates, the date of commitments is not proved. See: exploitation.md"
+            yield Finding("witness", settings.demonstration, what)
+
+
 def accounts(settings: Settings, world: World) -> Iterable[Finding]:
     """Accounts whose passwords everybody knows belong in a demonstration only."""
     known = indicators.known_accounts(world)
@@ -158,7 +181,7 @@ def accounts(settings: Settings, world: World) -> Iterable[Finding]:
         yield Finding("accounts", False, what)
 
 
-CHECKS: list[Check] = [database, schema, redis, workers, work, keys, clock, mail, accounts]
+CHECKS: list[Check] = [database, schema, redis, workers, work, keys, clock, mail, witnesses, accounts]
 
 
 def examine(settings: Settings, world: World) -> list[Finding]:

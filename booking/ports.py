@@ -213,6 +213,29 @@ class Beacon(Protocol):
     def verify(self, round_number: int, signature: bytes) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What an authority said: ``at``, aware, and its whole answer (RFC 3161), which anybody can verify."""
+
+    at: datetime
+    token: bytes
+
+
+class Witness(Protocol):
+    """Somebody outside who dates what we promise (RFC 3161). Delegates are witnesses too: by mail, from the outbox."""
+
+    authority: str
+    """Host name of the authority; empty when none is configured: nothing is asked."""
+
+    def stamp(self, data: bytes) -> Stamp:
+        """A verified stamp over the SHA-256 of ``data``. Raises ``booking.domain.errors.Unavailable``."""
+        ...
+
+    def read(self, stamp: bytes, data: bytes) -> datetime | None:
+        """When the authority dated ``data``; None unless ``stamp`` is its own, over these bytes."""
+        ...
+
+
 class HolidayCalendar(Protocol):
     def is_holiday(self, zone: str, on: date) -> bool:
         """``zone``: metropole, alsace-moselle, guadeloupe, …"""
@@ -239,6 +262,7 @@ class World:
     sms: SmsSender
     render: Renderer
     beacon: Beacon
+    witness: Witness
     holidays: HolidayCalendar
     recent: Recent = field(default_factory=Recent)
 

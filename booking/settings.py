@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     sms_url: str = Field("", repr=False)
     beacon: Literal["local", "drand"] = "local"
     beacon_url: str = ""
+    witness_url: str = ""
+    witness_certificates: FromRoot = Field(Path(), validate_default=True)
     clock_start: datetime | None = None
     demonstration_data: bool = True
     territory_files: FilesFromRoot = Field(default_factory=list)
@@ -131,10 +133,17 @@ class Settings(BaseSettings):
     def _mail(cls, url: str) -> str:
         return _scheme(url, "smtp://", "smtps://")
 
-    @field_validator("sms_url", "beacon_url")
+    @field_validator("sms_url", "beacon_url", "witness_url")
     @classmethod
     def _sms(cls, url: str) -> str:
         return _scheme(url, "http://", "https://")
+
+    @field_validator("witness_certificates")
+    @classmethod
+    def _certificates(cls, path: Path, info: ValidationInfo) -> Path:
+        if info.data.get("witness_url") and not path.is_file():
+            raise ValueError("must name the PEM file of the authority's root: without it a stamp proves nothing")
+        return path
 
     @field_validator("clock_start")
     @classmethod

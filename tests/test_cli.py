@@ -20,6 +20,7 @@ from booking.gateways.keyring import PURPOSES
 from booking.ports import World
 from booking.services import accounts, demonstration_accounts, log, slots
 from booking.store.journal import JournalRow
+from booking.store.log import LogNode
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
 
@@ -101,6 +102,8 @@ def test_doctor_in_production_names_accounts_that_everybody_knows(
     assert found["accounts"][0] is False
     assert "agent, agent2, referent, superviseur, superviseur2" in found["accounts"][1]
     assert found["mail"] == (False, "The server does not take our connection. Check: BOOKING_MAIL_URL")
+    assert found["witness"][0] is False
+    assert "40-landes: no authority and no delegates" in found["witness"][1]
 
 
 def test_doctor_with_nothing_reachable_shows_no_password(
@@ -114,7 +117,7 @@ def test_doctor_with_nothing_reachable_shows_no_password(
     said = capsys.readouterr().out
     assert "s3cret" not in said
     wrong = [finding["name"] for finding in json.loads(said[said.index("{") :])["findings"] if not finding["ok"]]
-    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "accounts"]
+    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "witnesses", "accounts"]
 
 
 def test_without_keys_the_doctor_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,6 +172,20 @@ def test_an_edited_journal_is_found(capsys: pytest.CaptureFixture[str], ready: W
         session.execute(update(JournalRow).where(JournalRow.verb == "demande_filed").values(actor="somebody"))
     assert entry.main(["journal", "verify"]) == 1
     assert "BROKEN at position" in capsys.readouterr().out
+
+
+def test_an_edited_log_is_found_and_subtrees_are_made_again(capsys: pytest.CaptureFixture[str], ready: World) -> None:
+    for _ in range(20):
+        filings.by_staff(ready, contact=filings.NOBODY)
+    log.sequence(ready)
+    assert entry.main(["log", "verify"]) == 0
+    assert "20 leaves, 1 kept subtrees, 1 signed heads." in capsys.readouterr().out
+    with ready.sessions() as session:
+        session.execute(update(LogNode).values(hash=bytes(32)))
+    assert entry.main(["log", "verify"]) == 1
+    assert "booking log rebuild" in capsys.readouterr().out
+    assert entry.main(["log", "rebuild"]) == 0
+    assert entry.main(["log", "verify"]) == 0
 
 
 # --- rules ---------------------------------------------------------------------------------------------------

@@ -119,3 +119,11 @@ def test_every_setting_is_named_in_the_default_file() -> None:
     text = (ROOT / "config" / "default.toml").read_text(encoding="utf-8")
     named = {line.lstrip("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
     assert named == set(Settings.model_fields)
+
+
+def test_an_authority_needs_the_certificate_of_its_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    address = {"BOOKING_WITNESS_URL": "https://horodatage.example/tsa"}
+    assert any("WITNESS_CERTIFICATES" in line and "PEM" in line for line in mistakes(monkeypatch, address))
+    root = tmp_path / "root.pem"
+    root.write_text("")
+    assert given(monkeypatch, {**address, "BOOKING_WITNESS_CERTIFICATES": str(root)}).witness_certificates == root

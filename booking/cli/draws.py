@@ -6,9 +6,10 @@ import argparse
 from uuid import UUID
 
 from booking.cli.terminal import OPERATOR, Subparsers, inside
+from booking.domain import beacon
 from booking.domain.errors import Forbidden, NotFound
 from booking.ports import World
-from booking.services import configuration, draw, indicators, log
+from booking.services import configuration, draw, indicators, log, proofs
 from booking.services.indicators import DrawSummary
 
 
@@ -25,7 +26,7 @@ def add_draw(verbs: Subparsers) -> None:
     listed.set_defaults(act=inside(_draw_list))
     paste = actions.add_parser("paste", help="without internet: the beacon's signature, typed by hand")
     paste.add_argument("batch", type=UUID, help="as booking draw list shows it")
-    paste.add_argument("signature", type=bytes.fromhex, help="48 bytes, hexadecimal")
+    paste.add_argument("signature", help="48 bytes, hexadecimal")
     paste.set_defaults(act=inside(_draw_paste))
 
 
@@ -74,7 +75,7 @@ def _line(territory: str, one: DrawSummary) -> str:
 
 
 def _draw_paste(arguments: argparse.Namespace, world: World) -> int:
-    draw.paste_signature(world, arguments.batch, arguments.signature, OPERATOR)
+    draw.paste_signature(world, arguments.batch, beacon.pasted(arguments.signature), OPERATOR)
     return 0
 
 
@@ -92,4 +93,26 @@ def _journal_verify(_arguments: argparse.Namespace, world: World) -> int:
     return 0 if found.broken_at is None else 1
 
 
-VERBS = (add_draw, add_journal)
+def add_log(verbs: Subparsers) -> None:
+    parser = verbs.add_parser("log", help="the transparency log: leaves, kept subtrees, signed heads")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("verify", help="read every leaf again").set_defaults(act=inside(_log_verify))
+    actions.add_parser("rebuild", help="make the kept subtrees again").set_defaults(act=inside(_log_rebuild))
+
+
+def _log_verify(_arguments: argparse.Namespace, world: World) -> int:
+    found = proofs.verify(world)
+    print(f"{found.leaves} leaves, {found.nodes} kept subtrees, {found.heads} signed heads.")
+    for fault in found.faults:
+        print(f"WRONG: {fault}.")
+    if found.faults and all(fault.startswith("subtree") for fault in found.faults):
+        print("The leaves and the heads agree. Run: booking log rebuild")
+    return 1 if found.faults else 0
+
+
+def _log_rebuild(_arguments: argparse.Namespace, world: World) -> int:
+    print(f"{proofs.rebuild(world)} subtrees made of the leaves.")
+    return 0
+
+
+VERBS = (add_draw, add_journal, add_log)

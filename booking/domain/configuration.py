@@ -108,6 +108,7 @@ def _zone(value: object) -> ZoneInfo:
 
 
 TEXT = Kind(_text, "")
+EMAIL = Kind(_matching(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", "not_an_address"), "")
 SLUG = Kind(_matching(r"[a-z0-9]+(-[a-z0-9]+)*", "not_a_slug"), "")
 INSEE = Kind(_matching(r"\d[\dAB]\d{3}", "not_an_insee_code"), "")
 POSTAL = Kind(_matching(r"\d{5}", "not_a_postal_code"), "")

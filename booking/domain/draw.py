@@ -239,14 +239,19 @@ def public_bundle(
         "beacon": {"signature": signature.hex(), "randomness": randomness(signature).hex()},
         "seed": seed_bytes.hex(),
         "lines": [_public_line(line, seed_bytes, outcome) for line in by_leaf(lines)],
-        "compatible": _compatible(lines, commitment),
+        "compatible": compatible(lines, {row["class"]: len(row["places"]) for row in commitment["capacity"]}),
         "last_rank": outcome.last_rank,
         "placed": len(outcome.placed),
     }
 
 
+def undrawn(line: Line) -> dict[str, Any]:
+    """The public part of a line without what a draw gives."""
+    return {**line.public, "private": line.private_hash.hex()}
+
+
 def _public_line(line: Line, seed_bytes: bytes, outcome: Outcome) -> dict[str, Any]:
-    shown = {**line.public, "private": line.private_hash.hex()}
+    shown = undrawn(line)
     if line.code == DRAWN:
         shown |= {
             "key": key(seed_bytes, line.leaf).hex(),
@@ -256,13 +261,10 @@ def _public_line(line: Line, seed_bytes: bytes, outcome: Outcome) -> dict[str, A
     return shown
 
 
-def _compatible(lines: Iterable[Line], commitment: Mapping[str, Any]) -> list[dict[str, Any]]:
+def compatible(lines: Iterable[Line], places: Mapping[str, int]) -> list[dict[str, Any]]:
     """Per class, how many waiting people could come: the odds of a thin class are known to everybody."""
     waiting = Counter(text for line in lines if line.code == DRAWN for text in line.classes)
-    return [
-        {"class": row["class"], "places": len(row["places"]), "waiting": waiting[row["class"]]}
-        for row in commitment["capacity"]
-    ]
+    return [{"class": text, "places": count, "waiting": waiting[text]} for text, count in places.items()]
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:

@@ -6,7 +6,7 @@ of its data (0x00 ‖ salt ‖ entry), so the tree takes leaves as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -87,8 +87,61 @@ def _split(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
+Complete = Callable[[int, int], bytes]
+"""(height, index) → root of the complete subtree over leaves index·2^height … (index + 1)·2^height - 1."""
+
+
+def root_of(size: int, complete: Complete) -> bytes:
+    """RFC 6962 root over the first ``size`` leaves: one complete subtree for each bit of ``size``."""
+    return _subroot(0, size, complete) if size else EMPTY_ROOT
+
+
+def inclusion_path(index: int, size: int, complete: Complete) -> list[bytes]:
+    """Audit path of leaf ``index`` in the tree of the first ``size`` leaves, from the leaf upwards."""
+    if not 0 <= index < size:
+        raise ValueError("outside the tree")
+    low, high, path = 0, size, []
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(_subroot(middle, high, complete))
+            high = middle
+        else:
+            path.append(_subroot(low, middle, complete))
+            low = middle
+    return path[::-1]
+
+
+def consistency_path(old: int, size: int, complete: Complete) -> list[bytes]:
+    """Proof that the first ``old`` leaves of the tree of ``size`` leaves are an earlier tree (RFC 6962, 2.1.2)."""
+    if not 0 <= old <= size:
+        raise ValueError("outside the tree")
+    if old in (0, size):
+        return []
+    low, high, path = 0, size, []
+    while old != high:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(_subroot(middle, high, complete))
+            high = middle
+        else:
+            path.append(_subroot(low, middle, complete))
+            low = middle
+    if low:
+        path.append(_subroot(low, high, complete))
+    return path[::-1]
+
+
+def _subroot(low: int, high: int, complete: Complete) -> bytes:
+    span = high - low
+    if span & (span - 1) == 0 and low % span == 0:
+        return complete(span.bit_length() - 1, low // span)
+    middle = low + _split(span)
+    return _node(_subroot(low, middle, complete), _subroot(middle, high, complete))
+
+
 class Tree:
-    """An append-only Merkle tree over leaves.
+    """An append-only Merkle tree over leaves, in memory.
 
     Appending costs about one hash a leaf; roots and proofs, of now or of any earlier size, cost O(log² size).
     """
@@ -115,56 +168,105 @@ class Tree:
 
     def root(self, size: int | None = None) -> bytes:
         """Root over the first ``size`` leaves (all of them by default). Raises ``ValueError`` beyond the end."""
-        size = self.size if size is None else size
-        self._check(0, size)
-        return self._subroot(0, size) if size else EMPTY_ROOT
+        return root_of(self._size(size), self._complete)
 
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
-        """Audit path of leaf ``index`` in the tree of the first ``size`` leaves, from the leaf upwards."""
-        size = self.size if size is None else size
-        self._check(index, size)
-        if index == size:
-            raise ValueError("outside the tree")
-        low, high, path = 0, size, []
-        while high - low > 1:
-            middle = low + _split(high - low)
-            if index < middle:
-                path.append(self._subroot(middle, high))
-                high = middle
-            else:
-                path.append(self._subroot(low, middle))
-                low = middle
-        return path[::-1]
+        """:func:`inclusion_path`. Raises ``ValueError`` outside the tree."""
+        return inclusion_path(index, self._size(size), self._complete)
 
     def consistency(self, old: int, size: int | None = None) -> list[bytes]:
-        """Proof that the first ``old`` leaves of the tree of ``size`` leaves are an earlier tree (RFC 6962, 2.1.2)."""
-        size = self.size if size is None else size
-        self._check(old, size)
-        if old in (0, size):
-            return []
-        low, high, path = 0, size, []
-        while old != high:
-            middle = low + _split(high - low)
-            if old <= middle:
-                path.append(self._subroot(middle, high))
-                high = middle
-            else:
-                path.append(self._subroot(low, middle))
-                low = middle
-        if low:
-            path.append(self._subroot(low, high))
-        return path[::-1]
+        """:func:`consistency_path`. Raises ``ValueError`` outside the tree."""
+        return consistency_path(old, self._size(size), self._complete)
 
-    def _check(self, inner: int, size: int) -> None:
-        if not 0 <= inner <= size <= self.size:
+    def _complete(self, height: int, index: int) -> bytes:
+        return self._levels[height][index]
+
+    def _size(self, size: int | None) -> int:
+        if size is not None and not 0 <= size <= self.size:
             raise ValueError("outside the tree")
+        return self.size if size is None else size
 
-    def _subroot(self, low: int, high: int) -> bytes:
-        span = high - low
-        if span & (span - 1) == 0 and low % span == 0:
-            return self._levels[span.bit_length() - 1][low // span]
-        middle = low + _split(span)
-        return _node(self._subroot(low, middle), self._subroot(middle, high))
+
+# --- a tree whose leaves are too many to read ----------------------------------------------------------------
+
+STEP = 4
+"""Heights that are kept: 4, 8, 12… A subtree of sixteen costs one row, hence a fifteenth of a row a leaf."""
+FAN = 1 << STEP
+
+ReadNodes = Callable[[int, int, int], Sequence[bytes]]
+"""(height, first, count) → those nodes, as many as are kept, from the first on. Height 0: the leaves, all of them."""
+
+
+class KeptTree:
+    """The tree of a log that is kept elsewhere: leaves, and the complete subtrees at every height divisible by STEP.
+
+    A root or a proof reads at most ``FAN`` nodes for each of the O(log size) subtrees that it is made of. What is not
+    kept yet is computed from the level below, so that an incomplete store gives the same answers, more slowly.
+    """
+
+    def __init__(self, read: ReadNodes) -> None:
+        self._read = read
+
+    def root(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        return root_of(size, self._complete)
+
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """:func:`inclusion_path`."""
+        return inclusion_path(index, size, self._complete)
+
+    def consistency(self, old: int, size: int) -> list[bytes]:
+        """:func:`consistency_path`."""
+        return consistency_path(old, size, self._complete)
+
+    def nodes(self, height: int, first: int, count: int) -> list[bytes]:
+        """``count`` nodes of a kept height (0 included)."""
+        found = list(self._read(height, first, count))
+        if height and len(found) < count:
+            missing = range(first + len(found), first + count)
+            below = self.nodes(height - STEP, missing.start * FAN, len(missing) * FAN)
+            found += [folded(below[i : i + FAN]) for i in range(0, len(below), FAN)]
+        if len(found) < count:
+            raise ValueError("outside the tree")
+        return found
+
+    def _complete(self, height: int, index: int) -> bytes:
+        inside = height % STEP
+        return folded(self.nodes(height - inside, index << inside, 1 << inside))
+
+
+def folded(nodes: Sequence[bytes]) -> bytes:
+    """The root over 1, 2, 4, 8 or 16 neighbouring nodes of one height."""
+    while len(nodes) > 1:
+        nodes = [_node(nodes[i], nodes[i + 1]) for i in range(0, len(nodes), 2)]
+    return nodes[0]
+
+
+class Frontier:
+    """The right edge of a tree that is read once from its first leaf on: for whoever checks a whole log."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._edge: dict[int, bytes] = {}
+        """Height → the last complete subtree of that height, where ``size`` has that bit."""
+
+    def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
+        """Append a leaf. Gives the kept nodes that are complete with it: (height, index, hash)."""
+        height, node, kept = 0, leaf, []
+        while self.size >> height & 1:
+            node, height = _node(self._edge.pop(height), node), height + 1
+            if height % STEP == 0:
+                kept.append((height, self.size >> height, node))
+        self._edge[height] = node
+        self.size += 1
+        return kept
+
+    def root(self) -> bytes:
+        """Root over the leaves so far."""
+        found: bytes | None = None
+        for height in sorted(self._edge):
+            found = self._edge[height] if found is None else _node(self._edge[height], found)
+        return found or EMPTY_ROOT
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:

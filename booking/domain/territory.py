@@ -32,6 +32,7 @@ from booking.domain.configuration import (
 )
 from booking.domain.demande import Half
 from booking.domain.demarche import Catalogue
+from booking.domain.witness import Delegate, delegates
 
 
 class HolidayZone(StrEnum):
@@ -181,16 +182,6 @@ class Commune:
 
 
 @dataclass(frozen=True, slots=True)
-class Delegate:
-    """Somebody outside who receives each commitment before its draw (allocation.md 6)."""
-
-    code: str
-    name: str
-    email: str
-    example: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Channel:
     """A way in besides the pages; ``families`` empty means all."""
 
@@ -251,7 +242,7 @@ def parse(data: Mapping[str, object]) -> Territory:
         closures=tuple(_closure(table, sites, guichets) for table in root.tables("closures")),
         structures=structures,
         communes=_communes(root.tables("postal_areas"), structures),
-        delegates=tuple(by_code(root, "delegates", _delegate).values()),
+        delegates=delegates(root),
         channels=tuple(_channel(table) for table in root.tables("channels")),
         certificate=certificate.signatory(root),
     )
@@ -376,15 +367,6 @@ def _named_commune(value: object) -> tuple[str, str]:
 
 
 NAMED_COMMUNE = Kind(_named_commune, ("", ""))
-
-
-def _delegate(table: Table) -> Delegate:
-    return Delegate(
-        code=table.get("code", SLUG),
-        name=table.get("name", TEXT),
-        email=table.get("email", TEXT),
-        example=table.find("example", FLAG, False),
-    )
 
 
 def _channel(table: Table) -> Channel:

@@ -1,4 +1,4 @@
-"""A batch, step by step: freeze → commit → await the beacon → draw → publish → offer.
+"""A batch, step by step: freeze → commit → witness → await the beacon → draw → publish → offer.
 
 Each step is a verb on the batch's id, idempotent by state; the sweep finds what a lost job left undone. The outcome is
 a pure function of the frozen list and the beacon: whatever happens between two steps cannot change it.
@@ -25,13 +25,14 @@ from booking.services.freeze import capacity, freeze
 from booking.services.offers import offer
 from booking.services.result import class_of, commit, draw, publish
 from booking.services.transaction import transaction
+from booking.services.witness import witness
 from booking.store import demande as demandes
 from booking.store import draw as rows
 from booking.store import journal
 from booking.store.draw import BatchState
 
-STEPS: tuple[Callable[[World, UUID], None], ...] = (freeze, commit, draw, publish, offer)
-"""In this order; each does nothing unless the batch is in the state before it."""
+STEPS: tuple[Callable[[World, UUID], None], ...] = (freeze, commit, witness, draw, publish, offer)
+"""In this order; each does nothing unless the batch is in the state before it. ``witness`` only gathers evidence."""
 
 CLOCK_TOLERANCE = timedelta(seconds=2)
 
@@ -60,14 +61,17 @@ def due(world: World) -> Sequence[UUID]:
         return rows.due(session, world.clock.now())
 
 
-def paste_signature(world: World, batch_id: UUID, signature: bytes, actor: Actor | str) -> None:
-    """Without internet an operator types the beacon's signature; it is verified before it is kept.
+def paste_signature(
+    world: World, batch_id: UUID, signature: bytes, actor: Actor | str, territory: str | None = None
+) -> None:
+    """Without internet somebody types the beacon's signature; it is verified before it is kept.
 
+    ``territory``: the one that a supervisor acts in; an operator at the machine names none.
     Raises NotFound, Conflict('not_awaiting_beacon'), InvalidInput('beacon_signature').
     """
     with world.reading() as session:
         batch = rows.by_id(session, batch_id)
-    if batch is None:
+    if batch is None or territory not in (None, batch.territory):
         raise NotFound("batch")
     if batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
         raise Conflict("not_awaiting_beacon")

@@ -19,8 +19,9 @@ from booking.domain.convocation import ConvocationState
 from booking.domain.demande import Channel, Contact, DemandeState, Proof
 from booking.domain.errors import Conflict, NotFound
 from booking.domain.identity import Identity
+from booking.domain.log import EntryType
 from booking.ports import World
-from booking.services import configuration, convocation, persons
+from booking.services import configuration, convocation, log, persons
 from booking.services.configuration import Rules
 from booking.services.guichet import journal_read, spoken_name
 from booking.services.persons import Secrets
@@ -197,4 +198,6 @@ def restore(world: World, actor: Actor, territory: str, typed: str, reason: str)
         demande.cohort = convocation_rules.restored_cohort(lost, demande.cohort, reason)
         demande.cohort_before = demande.demoted_at = demande.demotion = None
         persons.index(tx, demande)
+        if demande.admitted_at is not None:
+            log.append(tx, demande, EntryType.RESTORED, persons.identity_of(world, demande))
         tx.note(actor, "cohort_restored", f"demande:{demande.id}", territory, demotion=lost.code, reason=reason)

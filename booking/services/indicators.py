@@ -6,9 +6,9 @@ No name and no reference is in here. The same alerts feed the supervisors' page,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,36 +23,21 @@ from booking.domain.errors import NotFound, Unavailable
 from booking.domain.slots import DrawKind, SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import Estimate
+from booking.domain.witness import Dated
 from booking.ports import QueueHealth, World
-from booking.services import configuration, notices, waitlist
+from booking.services import configuration, waitlist
+from booking.services.alerts import DRAW_LATE, FAILURES_SHOWN, MESSAGE_LATE, Alert, alerts_in
 from booking.services.configuration import Rules
+from booking.services.witness import dated
 from booking.store import draw as draw_rows
 from booking.store import indicators as rows
-from booking.store import journal, migrate
+from booking.store import migrate
 from booking.store.draw import OPEN_BATCH, Batch, BatchState
 from booking.store.indicators import Since
 
 S = TypeVar("S", DemandeState, SlotState)
 
-DRAW_LATE = timedelta(minutes=15)
-MESSAGE_LATE = timedelta(minutes=20)
-"""Longer than a claim lasts (services.outbox): a message is late only when nobody carries it."""
-LETTER_LATE = timedelta(days=3)
-CALL_LATE = timedelta(days=1)
-"""What a person does by hand: a letter of Friday may leave on Monday, a call is for today (R-102)."""
-SEQUENCE_LATE = timedelta(minutes=5)
-FAILURES_SHOWN = timedelta(days=7)
-CLOCK_TOLERANCE = timedelta(seconds=2)
 DRAWS_PER_PAGE = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """Something that somebody has to look at. ``count``: how many; ``since_at``: since when, where that is known."""
-
-    code: str
-    count: int = 1
-    since_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +99,8 @@ class DrawSummary:
     published_at: datetime | None
     offered_at: datetime | None
     late: bool
+    dated: Dated | None
+    """What is known of the date of its commitment; None before there is one."""
     lines: Mapping[str, int]
     classes: Mapping[str, int]
     placed: int
@@ -133,6 +120,15 @@ class DrawDetail:
     beacon_round: int | None
     commitment_sha256: str | None
     answers: Mapping[ConvocationState, int]
+    round_at: datetime | None
+    """When the public number comes out; afterwards nothing can be voided."""
+    slots: Sequence[tuple[UUID, str]]
+    """Each place of the draw: (slot, day, hour, site and guichet), for whoever has to name one that is false."""
+
+    @property
+    def waits_for_beacon(self) -> bool:
+        """Promised, and its public number has not been used yet."""
+        return self.summary.state is BatchState.COMMITTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +187,7 @@ def overview(world: World, actor: Actor, territory: str) -> Overview:
             zone=place.zone.key,
             at=now,
             families=_families(session, in_force, place, now),
-            alerts=list(_alerts(world, session, queue, now, territory)),
+            alerts=list(alerts_in(world, session, queue, now, territory)),
             unsigned=rows.unsigned(session, now, territory).count,
             errands=rows.errands(session, territory),
             failures=rows.messages_failed(session, now - FAILURES_SHOWN, territory),
@@ -279,6 +275,8 @@ def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> Dr
             beacon_round=batch.beacon_round,
             commitment_sha256=commitment_hash(batch.commitment).hex() if batch.commitment else None,
             answers=rows.answers(session, batch.id),
+            round_at=world.beacon.round_at(batch.beacon_round) if batch.beacon_round else None,
+            slots=rows.slots_named(session, batch.id),
         )
 
 
@@ -305,6 +303,7 @@ def _summaries(session: Session, batches: Sequence[Batch], now: datetime) -> lis
             drawn_at=batch.drawn_at,
             published_at=batch.published_at,
             offered_at=batch.offered_at,
+            dated=dated(batch, now),
             late=_is_late(batch, now),
             lines=lines[batch.id],
             classes=classes[batch.id],
@@ -318,56 +317,6 @@ def _is_late(batch: Batch, now: datetime) -> bool:
     """The same rule as booking.store.indicators.draws_late."""
     due_at = batch.planned_at if batch.state is BatchState.PLANNED else batch.draw_at
     return batch.state in OPEN_BATCH | {BatchState.PLANNED} and due_at <= now - DRAW_LATE
-
-
-def alerts(world: World) -> list[Alert]:
-    """What somebody has to look at, in the whole deployment."""
-    queue = world.jobs.health()
-    with world.reading() as session:
-        return list(_alerts(world, session, queue, world.clock.now()))
-
-
-def _alerts(
-    world: World, session: Session, queue: QueueHealth | None, now: datetime, territory: str | None = None
-) -> Iterator[Alert]:
-    yield from _machine_alerts(world, session, queue, now)
-    since = {
-        "draws_late": rows.draws_late(session, now - DRAW_LATE, territory),
-        "urgent_late": rows.unsigned(session, now, territory, late=True),
-        "letters_late": rows.errands_late(session, notices.POST, now - LETTER_LATE, territory),
-        "calls_late": rows.errands_late(session, notices.CALL, now - CALL_LATE, territory),
-    }
-    yield from (Alert(code, found.count, found.oldest_at) for code, found in since.items() if found.count)
-    failed = sum(count for _, count in rows.messages_failed(session, now - FAILURES_SHOWN, territory))
-    if failed:
-        yield Alert("messages_failed", failed)
-
-
-def _machine_alerts(world: World, session: Session, queue: QueueHealth | None, now: datetime) -> Iterator[Alert]:
-    yield from _queue_alerts(queue)
-    late = {
-        "messages_late": (rows.messages_waiting(session, now + MESSAGE_LATE), MESSAGE_LATE),
-        "sequencer_late": (rows.unsequenced(session), SEQUENCE_LATE),
-    }
-    for code, (found, patience) in late.items():
-        if found.oldest_at is not None and found.oldest_at <= now - patience:
-            yield Alert(code, found.count, found.oldest_at)
-    newest_at = journal.newest_at(session)
-    if newest_at is not None and now < newest_at - CLOCK_TOLERANCE:
-        yield Alert("clock_backwards", since_at=newest_at)
-    known = [] if world.demonstration else rows.live_demonstration_logins(session)
-    if known:
-        yield Alert("demonstration_accounts", len(known))
-
-
-def _queue_alerts(queue: QueueHealth | None) -> Iterator[Alert]:
-    if queue is None:
-        yield Alert("redis_down")
-        return
-    if queue.workers == 0:
-        yield Alert("workers_none")
-    if queue.failed:
-        yield Alert("jobs_failed", queue.failed)
 
 
 def known_accounts(world: World) -> list[str]:
@@ -384,7 +333,7 @@ def gauges(world: World) -> Gauges:
         return Gauges(
             demandes=rows.demandes(session),
             slots=rows.slots_ahead(session, now),
-            alerts=list(_alerts(world, session, queue, now)),
+            alerts=list(alerts_in(world, session, queue, now)),
             messages_waiting=rows.messages_waiting(session, now + MESSAGE_LATE),
             errands=rows.errands(session),
             unsigned=rows.unsigned(session, now).count,

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,6 +19,7 @@ from booking.domain.canonical import canonical
 from booking.domain.identity import CANON, Identity, canonical_bytes
 from booking.domain.log import EntryType
 from booking.ports import World
+from booking.services import proofs
 from booking.services.transaction import Transaction, transaction
 from booking.store import journal as journal_rows
 from booking.store import log as rows
@@ -104,56 +104,6 @@ def receipt_of(world: World, session: Session, demande: Demande) -> Receipt | No
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
-    """Proof that a leaf is in the log: ``path`` leads from the leaf at ``position`` to the signed root of ``size``."""
-
-    leaf: bytes
-    position: int
-    size: int
-    root: bytes
-    path: tuple[bytes, ...]
-    signed_at: datetime
-    kid: str
-    signature: bytes
-
-
-def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
-    """The proof for the oldest leaf of a demande under the newest head; None until a head covers it (within the hour).
-
-    Reads the whole log: for whoever asks for it, not for every status page.
-    """
-    with world.reading() as session:
-        first, head = next(iter(rows.entries_of(session, demande_id)), None), rows.last_head(session)
-        if first is None or first.position is None or head is None or first.position >= head.size:
-            return None
-        path = rules.Tree(rows.first(session, head.size)).inclusion(first.position)
-        return Inclusion(
-            leaf=first.leaf,
-            position=first.position,
-            size=head.size,
-            root=head.root,
-            path=tuple(path),
-            signed_at=head.signed_at,
-            kid=head.kid,
-            signature=head.signature,
-        )
-
-
-def consistency_of(world: World, old: int, size: int) -> list[bytes]:
-    """Proof that the first ``old`` leaves are the beginning of the first ``size`` (RFC 6962); ValueError outside.
-
-    booking.domain.log.verify_consistency checks it against two signed heads.
-    """
-    with world.reading() as session:
-        return rules.Tree(rows.first(session, size)).consistency(old)
-
-
-def root_at(session: Session, size: int) -> bytes:
-    """The root of the log when it had ``size`` leaves."""
-    return rules.Tree(rows.first(session, size)).root()
-
-
 # --- the sequencer -------------------------------------------------------------------------------------------
 
 
@@ -219,6 +169,8 @@ def _number_entries(tx: Transaction) -> int:
     found = rows.unsequenced(tx.session, BATCH)
     for position, entry in enumerate(found, rows.next_position(tx.session)):
         entry.position = position
+    tx.session.flush()
+    proofs.grow(tx)
     return len(found)
 
 
@@ -233,7 +185,7 @@ def _sign_head(tx: Transaction) -> int:
 
 
 def _add_head(tx: Transaction, size: int) -> LogHead:
-    root = root_at(tx.session, size)
+    root = proofs.root_at(tx.session, size)
     kid, signature = tx.world.keys.sign("log_head", rules.head_bytes(size, root, tx.now))
     head = LogHead(id=tx.new_id(), size=size, root=root, signed_at=tx.now, kid=kid, signature=signature)
     tx.session.add(head)

@@ -97,9 +97,13 @@ def _deliver_one(world: World, row: OutboxMessage, resting: set[str]) -> str:
 def _send(world: World, row: OutboxMessage) -> None:
     opened = json.loads(world.keys.open("outbox", "sealed", row.id, row.sealed))
     subject, text = world.render.message(f"{row.channel}/{row.template}", row.lang, opened["params"])
-    message_id = f"<{row.id}@{urlsplit(world.public_url).hostname}>"
     gateway = world.mail if row.channel == "mail" else world.sms
-    gateway.send(Message(message_id, opened["to"], subject, text, row.lang))
+    gateway.send(Message(message_id(world, row.id), opened["to"], subject, text, row.lang))
+
+
+def message_id(world: World, row_id: UUID) -> str:
+    """The Message-ID of a row: a repeat has the same."""
+    return f"<{row_id}@{urlsplit(world.public_url).hostname}>"
 
 
 def _postpone(world: World, message_id: UUID) -> str:

@@ -5,24 +5,38 @@ Source: allocation.md 4 and 6. Commitments, roots, leaves and heads are kept for
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from booking.domain.canonical import instant, parse
+from booking.domain.canonical import canonical, instant, parse
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import NotFound
+from booking.domain.witness import Dated, token_of
 from booking.ports import World
-from booking.services import configuration
+from booking.services import configuration, proofs, witness
 from booking.store import configuration as versions
 from booking.store import draw as rows
 from booking.store import log as leaves
+from booking.store import strike as strikes
 from booking.store.draw import Batch, BatchState
+from booking.store.strike import Strike
 
 SHOWN_PER_SCOPE = 60
+HEADS_AT_ONCE = 1000
+"""Some weeks of hourly heads; whoever wants more asks again from the last size on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """One input that was struck, and the hash of the file that this replaced (which stays public)."""
+
+    reason: str
+    at: datetime
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,11 @@ class Published:
     kid: str | None
     signature: bytes | None
     demonstration: bool
+    voided_reason: str | None
+    struck: tuple[Replaced, ...]
+    dated: Dated | None
+    evidence: tuple[Mapping[str, Any], ...]
+    """What outside witnesses said of the commitment's date (booking.domain.witness), oldest first."""
 
     @property
     def commitment_hash(self) -> bytes:
@@ -55,7 +74,9 @@ class Published:
 def index(world: World, territory: str, family: str) -> list[Published]:
     """The newest numbered draws of a scope, newest first."""
     with world.reading() as session:
-        return [_published(batch) for batch in rows.numbered(session, territory, family, SHOWN_PER_SCOPE)]
+        now, found = world.clock.now(), rows.numbered(session, territory, family, SHOWN_PER_SCOPE)
+        struck = strikes.signed_of(session, [batch.id for batch in found])
+        return [_published(batch, now, struck.get(batch.id, ())) for batch in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +97,8 @@ def coming(world: World, territory: str, family: str) -> Coming | None:
 def one(world: World, territory: str, family: str, number: int) -> Published:
     """One draw. Raises NotFound."""
     with world.reading() as session:
-        return _published(_batch(session, territory, family, number))
+        found = _batch(session, territory, family, number)
+        return _published(found, world.clock.now(), strikes.signed(session, found.id))
 
 
 def bundle(world: World, territory: str, family: str, number: int) -> bytes:
@@ -88,10 +110,20 @@ def bundle(world: World, territory: str, family: str, number: int) -> bytes:
     return found
 
 
+def bundle_before(world: World, territory: str, family: str, number: int, version: int) -> bytes:
+    """The public bundle as it stood before the ``version``-th strike (from 1). Raises NotFound."""
+    with world.reading() as session:
+        found = strikes.signed(session, _batch(session, territory, family, number).id)
+        data = found[version - 1].replaced_bundle if 0 < version <= len(found) else None
+    if data is None:
+        raise NotFound("batch")
+    return data
+
+
 def summary(data: bytes) -> dict[str, Any]:
-    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class), ``evidence``."""
+    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class)."""
     found = parse(data)
-    return {name: found[name] for name in ("placed", "last_rank", "compatible", "evidence")}
+    return {name: found[name] for name in ("placed", "last_rank", "compatible")}
 
 
 def rules(world: World, kind: str, scope: str, number: int) -> str:
@@ -103,14 +135,21 @@ def rules(world: World, kind: str, scope: str, number: int) -> str:
     return configuration.canonical(body)
 
 
+def leaf_lines(world: World, start: int = 0) -> Iterator[str]:
+    """Every leaf that has a position, from ``start`` on, one a line, in their order; read in parts."""
+    return (f"{leaf.hex()}\n" for leaf in proofs.leaves(world, start))
+
+
 def all_leaves(world: World) -> str:
-    """Every leaf that has a position, one a line, in their order."""
-    with world.reading() as session:
-        return "".join(f"{leaf.hex()}\n" for leaf in leaves.first(session, leaves.next_position(session)))
+    """The same as one text."""
+    return "".join(leaf_lines(world))
 
 
-def heads(world: World) -> list[dict[str, Any]]:
-    """Published heads, oldest first: size, root, hour, key and signature of booking.domain.log.head_bytes."""
+def heads(world: World, start: int = 0) -> list[dict[str, Any]]:
+    """Published heads over at least ``start`` leaves, oldest first, at most ``HEADS_AT_ONCE``.
+
+    Size, root, hour, key and signature of booking.domain.log.head_bytes.
+    """
     with world.reading() as session:
         return [
             {
@@ -119,9 +158,36 @@ def heads(world: World) -> list[dict[str, Any]]:
                 "at": instant(head.signed_at),
                 "kid": head.kid,
                 "signature": head.signature.hex(),
+                "evidence": [_without_token(one) for one in witness.evidence_of(head)],
             }
-            for head in leaves.published_heads(session)
+            for head in leaves.published_heads(session, start, HEADS_AT_ONCE)
         ]
+
+
+def _without_token(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if name != "token"}
+
+
+def head(world: World, size: int) -> tuple[bytes, bytes | None]:
+    """The bytes of one published head that are signed and stamped, and the stamp if there is one. Raises NotFound."""
+    with world.reading() as session:
+        found = leaves.head_of_size(session, size)
+        if found is None:
+            raise NotFound("head")
+        return witness.head_bytes(found), token_of(witness.evidence_of(found))
+
+
+def consistency(world: World, old: int, size: int) -> bytes:
+    """The proof between two sizes as the canonical bytes that verify_log.py reads. Raises InvalidInput('log_sizes')."""
+    found = proofs.consistency_of(world, old, size)
+    return canonical(
+        {
+            "v": "RDV-CONSISTENCY-1",
+            "old": {"size": found.old, "root": found.old_root.hex()},
+            "new": {"size": found.size, "root": found.root.hex()},
+            "path": [node.hex() for node in found.path],
+        }
+    )
 
 
 def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
@@ -131,7 +197,7 @@ def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
     return found[0]
 
 
-def _published(batch: Batch) -> Published:
+def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Published:
     if batch.number is None or batch.commitment is None or batch.frozen_at is None:
         raise NotFound("batch")
     return Published(
@@ -148,4 +214,12 @@ def _published(batch: Batch) -> Published:
         kid=batch.bundle_kid,
         signature=batch.bundle_signature,
         demonstration=batch.beacon_source == "local",
+        voided_reason=batch.voided_reason,
+        struck=tuple(
+            Replaced(row.reason, row.signed_at, row.replaced_hash)
+            for row in struck
+            if row.signed_at is not None and row.replaced_hash is not None
+        ),
+        dated=witness.dated(batch, now),
+        evidence=tuple(batch.evidence or ()),
     )

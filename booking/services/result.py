@@ -17,7 +17,7 @@ from booking.domain.canonical import canonical
 from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.draw import Commitment, Line, Outcome, Place
 from booking.ports import World
-from booking.services import log
+from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import draw as rows
 from booking.store import slots as slot_rows
@@ -67,7 +67,7 @@ def _commitment(tx: Transaction, batch: Batch) -> Commitment:
         previous=batch.previous_hash,
         frozen_at=batch.frozen_at,
         rules=batch.rules,
-        log=(size, log.root_at(tx.session, size)),
+        log=(size, proofs.root_at(tx.session, size)),
         beacon_source=beacon.source,
         beacon_chain=beacon.chain,
         beacon_round=batch.beacon_round,
@@ -99,6 +99,11 @@ def class_of(slot: Slot) -> str:
 
 def _place(slot: Slot) -> Place:
     return Place(slot.start.strftime("%H:%M"), slot.guichet)
+
+
+def place_of(slot: Slot) -> tuple[str, Place]:
+    """(class, place) as an outcome names it."""
+    return class_of(slot), _place(slot)
 
 
 def capacity_of(slots: Iterable[Slot]) -> dict[str, list[Place]]:
@@ -139,6 +144,8 @@ def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
         ],
     )
     batch.beacon_signature, batch.drawn_at, batch.state = signature, tx.now, BatchState.DRAWN
+    if batch.witnessed_at is None:
+        tx.note(SYSTEM, "date_not_proved", f"batch:{batch.id}", batch.territory, evidence=len(batch.evidence or []))
     tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
 
 

@@ -67,7 +67,10 @@ class Batch(Base):
     beacon_round: Mapped[int | None]
     beacon_signature: Mapped[bytes | None]
     evidence: Mapped[list[Any] | None]
-    """Outside evidence of the commitment's date: [{kind, at, data}]."""
+    """Outside evidence of the commitment's date (booking.domain.witness)."""
+    witnessed_at: Mapped[datetime | None]
+    """When it began to suffice."""
+    witness_tried_at: Mapped[datetime | None]
     drawn_at: Mapped[datetime | None]
     public_bundle: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
     full_bundle_sealed: Mapped[bytes | None] = deferred(mapped_column(LargeBinary))
@@ -77,6 +80,7 @@ class Batch(Base):
     published_at: Mapped[datetime | None]
     offered_at: Mapped[datetime | None]
     voided_reason: Mapped[str | None] = mapped_column(String(48))
+    voided_at: Mapped[datetime | None]
 
 
 class BatchLine(Base):
@@ -283,6 +287,16 @@ def write_outcome(session: Session, outcome: list[dict[str, Any]]) -> None:
     """{id, rank, placed_slot_id} of every drawn line, in bulk."""
     if outcome:
         session.execute(update(BatchLine), outcome)
+
+
+def people_of(session: Session, batch_id: UUID) -> dict[bytes, tuple[UUID, UUID, UUID | None]]:
+    """Leaf → (line, demande, slot given by the result) of every drawn line."""
+    rows = session.execute(
+        select(BatchLine.leaf, BatchLine.id, BatchLine.demande_id, BatchLine.placed_slot_id).where(
+            BatchLine.batch_id == batch_id, BatchLine.code == "W"
+        )
+    )
+    return {leaf: (line_id, demande_id, slot_id) for leaf, line_id, demande_id, slot_id in rows}
 
 
 def placed_lines(session: Session, batch_id: UUID) -> Sequence[BatchLine]:

@@ -20,7 +20,7 @@ from booking.store.demande import Demande
 from booking.store.draw import OPEN_BATCH, Batch, BatchLine, BatchSlot, BatchState
 from booking.store.guichet import UrgentCase
 from booking.store.journal import JournalRow
-from booking.store.log import LogEntry
+from booking.store.log import LogEntry, LogHead
 from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
 
@@ -134,9 +134,30 @@ def draws_late(session: Session, before_at: datetime, territory: str | None = No
     """Draws that should have moved before an instant: not frozen at their hour, or not drawn at theirs."""
     not_frozen = (Batch.state == BatchState.PLANNED) & (Batch.planned_at <= before_at)
     not_drawn = Batch.state.in_(OPEN_BATCH) & (Batch.draw_at <= before_at)
-    conditions: list[ColumnElement[bool]] = [not_frozen | not_drawn]
-    conditions += [Batch.territory == territory] if territory is not None else []
-    return _since(session, Batch.planned_at, *conditions)
+    return _since(session, Batch.planned_at, not_frozen | not_drawn, *_in(territory))
+
+
+def unwitnessed(session: Session, before_at: datetime, territory: str | None = None) -> Since:
+    """Commitments of a list frozen before an instant whose date has no witness yet: it can be mended."""
+    waiting = (Batch.state == BatchState.COMMITTED) & Batch.witnessed_at.is_(None) & (Batch.frozen_at <= before_at)
+    return _since(session, Batch.planned_at, waiting, *_in(territory))
+
+
+def drawn_undated(session: Session, since_at: datetime, territory: str | None = None) -> Since:
+    """Draws since an instant whose commitment has no proved date: too late to mend."""
+    undated = Batch.witnessed_at.is_(None) & (Batch.drawn_at >= since_at)
+    return _since(session, Batch.planned_at, undated, *_in(territory))
+
+
+def _in(territory: str | None) -> list[ColumnElement[bool]]:
+    return [Batch.territory == territory] if territory is not None else []
+
+
+def promises_unkept(session: Session, before_at: datetime) -> Since:
+    """Leaves promised before an instant that no signed head covers."""
+    covered = session.scalar(select(func.max(LogHead.size))) or 0
+    open_promise = LogEntry.position.is_(None) | (LogEntry.position >= covered)
+    return _since(session, LogEntry.promised_at, open_promise, LogEntry.promised_at <= before_at)
 
 
 def unsequenced(session: Session) -> Since:
@@ -216,6 +237,15 @@ def places(session: Session, batch_ids: Sequence[UUID]) -> Sequence[tuple[UUID, 
         .order_by(BatchSlot.class_key)
     )
     return [(batch_id, class_key, count) for batch_id, class_key, count in rows]
+
+
+def slots_named(session: Session, batch_id: UUID) -> list[tuple[UUID, str]]:
+    """(slot, "17/03/2026 10:30 site guichet") of a batch, in the order of their hours."""
+    found = session.scalars(
+        select(Slot).join(BatchSlot, BatchSlot.slot_id == Slot.id).where(BatchSlot.batch_id == batch_id)
+    )
+    ordered = sorted(found, key=lambda slot: (slot.start_at, slot.guichet))
+    return [(slot.id, f"{slot.on_date:%d/%m/%Y} {slot.start:%H:%M} {slot.site} {slot.guichet}") for slot in ordered]
 
 
 def answers(session: Session, batch_id: UUID) -> dict[ConvocationState, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base
@@ -36,6 +36,19 @@ class LogEntry(Base):
     position: Mapped[int | None]
 
 
+class LogNode(Base):
+    """The root of one complete subtree of 16, 256, 4096… leaves: made of the leaves, made again from them at any time.
+
+    ``height``: 4, 8, 12… (booking.domain.log.STEP); it stands over leaves number·2^height … (number + 1)·2^height - 1.
+    """
+
+    __tablename__ = "log_node"
+
+    height: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes]
+
+
 class LogHead(Base):
     """A signed root over the first ``size`` leaves."""
 
@@ -50,6 +63,9 @@ class LogHead(Base):
     signature: Mapped[bytes]
     published_at: Mapped[datetime | None]
     witness: Mapped[bytes | None]
+    """Its outside evidence as canonical JSON (booking.domain.witness), for the head of the day."""
+    witness_chosen_at: Mapped[datetime | None]
+    witness_tried_at: Mapped[datetime | None]
 
 
 class Lease(Base):
@@ -116,9 +132,36 @@ def first_leaves(session: Session, territory: str, family: str) -> dict[UUID, by
     return {demande_id: leaf for demande_id, leaf in rows}  # noqa: C416  (mypy knows no dict of rows)
 
 
-def first(session: Session, size: int) -> list[bytes]:
-    """The first ``size`` leaves of the log, in the order of their positions."""
-    return list(session.scalars(select(LogEntry.leaf).where(LogEntry.position < size).order_by(LogEntry.position)))
+def nodes(session: Session, height: int, first: int, count: int) -> list[bytes]:
+    """At most ``count`` neighbouring nodes from ``first`` on, as many as there are; height 0: leaves."""
+    if height == 0:
+        wanted = select(LogEntry.leaf).where(LogEntry.position >= first, LogEntry.position < first + count)
+        return list(session.scalars(wanted.order_by(LogEntry.position)))
+    stored = select(LogNode.hash).where(LogNode.height == height, LogNode.number >= first)
+    return list(session.scalars(stored.where(LogNode.number < first + count).order_by(LogNode.number)))
+
+
+def count_nodes(session: Session, height: int) -> int:
+    """How many nodes of a height are stored: they have no gap."""
+    last = session.scalar(select(func.max(LogNode.number)).where(LogNode.height == height))
+    return 0 if last is None else last + 1
+
+
+def add_nodes(session: Session, height: int, first: int, hashes: Sequence[bytes]) -> None:
+    """Store neighbouring nodes from ``first`` on, in bulk."""
+    if hashes:
+        rows = [{"height": height, "number": number, "hash": node} for number, node in enumerate(hashes, first)]
+        session.execute(insert(LogNode), rows)
+
+
+def all_nodes(session: Session) -> int:
+    """How many nodes are stored."""
+    return session.scalar(select(func.count()).select_from(LogNode)) or 0
+
+
+def forget_nodes(session: Session) -> None:
+    """Nodes are made again from the leaves."""
+    session.execute(delete(LogNode))
 
 
 def last_head(session: Session) -> LogHead | None:
@@ -131,6 +174,37 @@ def published_size(session: Session) -> int:
     return session.scalar(select(func.max(LogHead.size)).where(LogHead.published_at.is_not(None))) or 0
 
 
-def published_heads(session: Session) -> Sequence[LogHead]:
-    """Every published head, oldest first."""
-    return session.scalars(select(LogHead).where(LogHead.published_at.is_not(None)).order_by(LogHead.size)).all()
+def published_heads(session: Session, start: int, limit: int) -> Sequence[LogHead]:
+    """Published heads over at least ``start`` leaves, oldest first."""
+    return session.scalars(
+        select(LogHead)
+        .where(LogHead.published_at.is_not(None), LogHead.size >= start)
+        .order_by(LogHead.size)
+        .limit(limit)
+    ).all()
+
+
+def heads_between(session: Session, above: int, until: int) -> Sequence[LogHead]:
+    """Heads over more than ``above`` and at most ``until`` leaves, smallest first."""
+    return session.scalars(
+        select(LogHead).where(LogHead.size > above, LogHead.size <= until).order_by(LogHead.size)
+    ).all()
+
+
+def last_published(session: Session) -> LogHead | None:
+    """The newest published head."""
+    return session.scalar(
+        select(LogHead).where(LogHead.published_at.is_not(None)).order_by(LogHead.size.desc()).limit(1)
+    )
+
+
+def last_witnessed(session: Session) -> LogHead | None:
+    """The newest head that was chosen to be witnessed."""
+    return session.scalar(
+        select(LogHead).where(LogHead.witness_chosen_at.is_not(None)).order_by(LogHead.size.desc()).limit(1)
+    )
+
+
+def head_of_size(session: Session, size: int) -> LogHead | None:
+    """The published head of one size."""
+    return session.scalar(select(LogHead).where(LogHead.size == size, LogHead.published_at.is_not(None)))

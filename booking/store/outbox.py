@@ -71,6 +71,12 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[OutboxMessage]:
     ).all()
 
 
+def with_keys(session: Session, keys: Sequence[str]) -> dict[str, OutboxMessage]:
+    """The messages that have these deduplication keys, by key."""
+    rows = session.scalars(select(OutboxMessage).where(OutboxMessage.dedup_key.in_(keys))) if keys else ()
+    return {row.dedup_key: row for row in rows}
+
+
 def of_event(
     session: Session, demande_ids: Sequence[UUID], template: str, created_at: datetime
 ) -> Sequence[OutboxMessage]:

@@ -13,6 +13,7 @@ from booking.store import (
     log,
     outbox,
     slots,
+    strike,
     waitlist,
 )
 from booking.store.base import Base
@@ -31,5 +32,6 @@ __all__ = [
     "metadata",
     "outbox",
     "slots",
+    "strike",
     "waitlist",
 ]

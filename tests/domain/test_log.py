@@ -164,3 +164,66 @@ def test_nothing_is_said_beyond_the_end(size: int) -> None:
         tree.inclusion(size, 3)
     with pytest.raises(ValueError, match="outside"):
         tree.consistency(2, size)
+
+
+# --- a tree that is kept elsewhere ---------------------------------------------------------------------------
+
+
+class Store:
+    """Leaves and kept subtrees as a database would have them; counts what is read."""
+
+    def __init__(self, found: list[bytes], kept: int | None = None) -> None:
+        self.levels: dict[int, list[bytes]] = {0: found}
+        self.read_rows = 0
+        frontier = rules.Frontier()
+        for leaf in found:
+            for height, number, node in frontier.add(leaf):
+                if kept is None or number < kept:
+                    self.levels.setdefault(height, []).append(node)
+
+    def read(self, height: int, first: int, count: int) -> list[bytes]:
+        nodes = self.levels.get(height, [])[first : first + count]
+        self.read_rows += len(nodes)
+        return nodes
+
+
+@given(st.integers(0, 700), st.data())
+def test_roots_and_proofs_from_kept_subtrees_are_those_of_the_definition(size: int, data: st.DataObject) -> None:
+    found = leaves(700)
+    tree, kept = Tree(found), rules.KeptTree(Store(found).read)
+    assert kept.root(size) == tree.root(size) == by_definition(found[:size])
+    old = data.draw(st.integers(0, size))
+    assert kept.consistency(old, size) == tree.consistency(old, size)
+    if old < size:
+        assert kept.inclusion(old, size) == tree.inclusion(old, size)
+        assert rules.verify_inclusion(found[old], old, size, kept.inclusion(old, size), by_definition(found[:size]))
+
+
+@given(st.integers(1, 700), st.integers(0, 40))
+def test_subtrees_that_are_not_kept_yet_change_no_root(size: int, kept: int) -> None:
+    found = leaves(700)
+    assert rules.KeptTree(Store(found, kept).read).root(size) == by_definition(found[:size])
+
+
+@given(st.integers(0, 300))
+def test_reading_a_log_once_gives_its_root_and_its_subtrees(size: int) -> None:
+    frontier = rules.Frontier()
+    made = [node for leaf in leaves(size) for node in frontier.add(leaf)]
+    assert frontier.root() == by_definition(leaves(size))
+    assert all(node == by_definition(leaves(300)[n << h : (n + 1) << h]) for h, n, node in made)
+    assert len(made) == size // 16 + size // 256
+
+
+@pytest.mark.parametrize("size", [4096, 4095, 65537, 70000])
+def test_a_root_and_proofs_read_little_however_long_the_log(size: int) -> None:
+    store = Store(leaves(70000))
+    kept, bits = rules.KeptTree(store.read), size.bit_length()
+    for ask in (lambda: kept.root(size), lambda: kept.inclusion(size // 3, size), lambda: kept.consistency(777, size)):
+        store.read_rows = 0
+        ask()
+        assert store.read_rows <= rules.FAN * bits
+
+
+def test_a_kept_tree_says_nothing_beyond_its_leaves() -> None:
+    with pytest.raises(ValueError, match="outside"):
+        rules.KeptTree(Store(leaves(3)).read).root(4)

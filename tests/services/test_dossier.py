@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -37,6 +38,7 @@ def told(world: World, kind: str) -> list[str]:
 def test_rules_draws_acts_and_notices_in_their_order(world: World) -> None:
     filed = filings.by_staff(world)
     draw.run_now(world, TERRITORY, FAMILY, "system")
+    world.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
     convocation.decline(world, filed.demande_id, "page", USAGER)
     configuration.apply(world, "territoire", TERRITORY, _renamed(world), "arrêté d’essai", "operator")
     draw.run_now(world, TERRITORY, FAMILY, "system")

@@ -13,7 +13,7 @@ from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Forbidden, NotFound, Unavailable
 from booking.domain.slots import SlotState
 from booking.ports import QueueHealth, World
-from booking.services import draw, indicators, log, outbox, slots, urgent
+from booking.services import alerts, draw, indicators, log, outbox, slots, urgent
 from booking.services.guichet import Hall
 from booking.services.indicators import Readiness
 from booking.services.urgent import Claim
@@ -41,7 +41,7 @@ def jobs_of(world: World) -> Jobs:
 
 
 def codes(world: World) -> list[str]:
-    return [alert.code for alert in indicators.alerts(world)]
+    return [alert.code for alert in alerts.alerts(world)]
 
 
 def quiet(world: World) -> None:
@@ -156,7 +156,7 @@ def test_messages_that_stay_and_messages_given_up_are_told_apart(world: World) -
         assert outbox.deliver(world).sent == 0
         world.clock.advance(timedelta(minutes=10))
     assert codes(world) == ["messages_late"]
-    late = indicators.alerts(world)[0]
+    late = alerts.alerts(world)[0]
     assert late.since_at == world.clock.now() - timedelta(minutes=30)
     world.mail.down = None
     world.clock.advance(timedelta(minutes=10))

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from booking.domain.identity import canonical_bytes
 from booking.domain.log import EntryType
 from booking.ports import World
-from booking.services import demande, log, persons
+from booking.services import demande, log, persons, proofs
 from booking.services.transaction import Transaction, transaction
 from booking.store import log as rows
 from booking.store.journal import JournalRow
@@ -201,13 +201,13 @@ def test_a_head_is_published_when_ten_entries_are_new(world: World) -> None:
 
 def test_a_receipt_is_proved_to_be_in_the_log_once_a_head_covers_it(world: World) -> None:
     receipts = [by_staff(world, contact=NOBODY) for _ in range(5)]
-    assert log.inclusion_of(world, receipts[0].demande_id) is None
+    assert proofs.inclusion_of(world, receipts[0].demande_id) is None
     log.sequence(world)
     late = by_staff(world, contact=NOBODY)
     log.sequence(world)
-    assert log.inclusion_of(world, late.demande_id) is None
+    assert proofs.inclusion_of(world, late.demande_id) is None
     for receipt in receipts:
-        proof = log.inclusion_of(world, receipt.demande_id)
+        proof = proofs.inclusion_of(world, receipt.demande_id)
         assert proof is not None
         assert receipt.log is not None
         assert proof.leaf == receipt.log.leaf

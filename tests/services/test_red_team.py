@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,20 @@ import pytest
 
 from booking.domain import draw as rules
 from booking.domain import log as log_rules
+from booking.domain import witness
 from booking.domain.beacon import LOCAL, QUICKNET, local_signature
 from booking.domain.canonical import canonical
 from booking.domain.draw import Line
 from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import Tree, person_commitment
 from booking.ports import World
-from booking.services import draw, log, publications, slots
+from booking.services import draw, log, persons, proofs, publications, slots
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
+from booking.store.demande import Demande
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.tsa import Authority
 from verifier import independence, verify_draw
 
 ROOT = Path(verify_draw.__file__).parent
@@ -225,14 +229,42 @@ def test_a_silent_second_draw(drawn: World, stranger: Stranger) -> None:
 
 
 def test_a_commitment_published_late(drawn: World, stranger: Stranger) -> None:
+    """Written once the random value was known, in favour of a friend, with every date set back; witnesses are not ours.
+
+    The insider holds a true stamp of the honest commitment, may ask the authority for one more, and may write anything.
+    """
     honest = full(drawn, 1)
-    at = honest["commitment"]["beacon"]["at"]
-    late = {
-        **honest,
-        "evidence": [{"kind": "rfc3161", "at": at}, {"kind": "mail", "at": at}, {"kind": "mail", "at": at}],
-    }
+    said, authority = honest["commitment"], Authority()
+    in_time, at = (datetime.fromisoformat(said[name] if name else said["beacon"]["at"]) for name in ("frozen", ""))
+    authority.now = lambda: in_time
+    true = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(said)))
+    assert "NON PROUVÉE" not in stranger("verify_draw.py", {**honest, "evidence": [true]})
+
+    late = forged(honest, lines_of(honest)[1:])
     assert "NON PROUVÉE" in stranger("verify_draw.py", late)
-    assert "[délai]" in stranger("verify_draw.py", forged(honest, lines_of(honest), frozen=at))
+    assert "[horodatage]" in stranger("verify_draw.py", {**late, "evidence": [true]})
+    authority.now = lambda: at + timedelta(seconds=3)
+    token = authority.stamp(canonical(late["commitment"]))
+    asked_late = witness.stamp(authority.now(), "horodatage.example", token)
+    assert "NON PROUVÉE" in stranger("verify_draw.py", {**late, "evidence": [asked_late]})
+    set_back = {**asked_late, "at": true["at"]}
+    assert "[horodatage]" in stranger("verify_draw.py", {**late, "evidence": [set_back]})
+    one_mail_twice = [witness.mail(in_time, "<1@rdv.example>")] * 2
+    assert "NON PROUVÉE" in stranger("verify_draw.py", {**late, "evidence": one_mail_twice})
+    assert "[délai]" in stranger("verify_draw.py", forged(honest, lines_of(honest), frozen=said["beacon"]["at"]))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+def test_a_stamp_of_the_insiders_own_making(drawn: World, stranger: Stranger, tmp_path: Path) -> None:
+    """Right bytes, right date, an authority of their own with the same name: openssl and the true root see it."""
+    honest = full(drawn, 1)
+    in_time = datetime.fromisoformat(honest["commitment"]["frozen"])
+    true, own = (Authority(now=lambda: in_time) for _ in range(2))
+    roots = str(true.write_roots(tmp_path / "autorite.pem"))
+    for authority, seen in ((true, False), (own, True)):
+        stamp = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(honest["commitment"])))
+        said = stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots)
+        assert ("[horodatage]" in said) is seen
 
 
 def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
@@ -247,19 +279,39 @@ def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
     assert hashlib.sha256(canonical(shown)).digest() != found.bundle_hash
 
 
-def test_a_leaf_re_pointed_to_a_buyer(world: World) -> None:
-    """The row in the database may say another person: the leaf opens for the first one only."""
+def test_a_leaf_re_pointed_to_a_buyer(world: World, stranger: Stranger) -> None:
+    """The insider writes the buyer into the demande and into its entry; the leaf opens for the first person only.
+
+    To make it open for the buyer the leaf itself must change, and then the log is not what its heads said.
+    """
     filings.seeded(world)
-    receipt = filings.by_staff(world).log
+    filed = filings.by_staff(world)
+    receipt = filed.log
     assert receipt is not None
-    entry = json.loads(receipt.entry)
-    seller, buyer = (
-        person_commitment(receipt.salt, canonical_bytes(who)).hex() for who in (filings.AMINATA, filings.OTHER)
-    )
-    assert entry["person"] == seller
-    for salt in (receipt.salt, bytes(32)):
-        bought = canonical({**entry, "person": buyer})
-        assert log_rules.leaf_hash(salt, bought) != receipt.leaf
+    log.sequence(world)
+    kept = publications.all_leaves(world).encode()
+    with world.sessions() as session:
+        demande = session.get(Demande, filed.demande_id)
+        row = log_rows.entries_of(session, filed.demande_id)[0]
+        head = log_rows.last_head(session)
+        assert demande is not None
+        assert head is not None
+        persons.seal_identity(world, demande, filings.OTHER)
+        buyer = person_commitment(receipt.salt, canonical_bytes(filings.OTHER)).hex()
+        row.entry = canonical({**json.loads(receipt.entry), "person": buyer})
+    with world.reading() as session:
+        row = log_rows.entries_of(session, filed.demande_id)[0]
+        demande = session.get(Demande, filed.demande_id)
+        assert demande is not None
+        assert persons.identity_of(world, demande) == filings.OTHER
+    seller = person_commitment(receipt.salt, canonical_bytes(filings.AMINATA)).hex()
+    assert json.loads(receipt.entry)["person"] == seller
+    assert log_rules.leaf_hash(receipt.salt, receipt.entry) == receipt.leaf == row.leaf
+    assert log_rules.leaf_hash(receipt.salt, row.entry) != row.leaf
+    bought = log_rules.leaf_hash(receipt.salt, row.entry)
+    said = f"{head.size}:{head.root.hex()}"
+    assert right(stranger("verify_log.py", kept, "--tete", said))
+    assert "[tête]" in stranger("verify_log.py", f"{bought.hex()}\n".encode(), "--tete", said)
 
 
 def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(drawn: World) -> None:
@@ -272,7 +324,7 @@ def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(dr
 def test_two_heads_of_one_log_agree_and_a_contradiction_shows(drawn: World) -> None:
     old, new = (head["size"] for head in publications.heads(drawn)[:2])
     leaves = [bytes.fromhex(leaf) for leaf in publications.all_leaves(drawn).split()]
-    path = log.consistency_of(drawn, old, new)
+    path = proofs.consistency_of(drawn, old, new).path
     root = Tree(leaves[:new]).root()
     assert log_rules.verify_consistency(old, Tree(leaves[:old]).root(), new, root, path)
     other = Tree([bytes(32), *leaves[1:old]]).root()
@@ -302,6 +354,20 @@ def test_an_order_by_hour_of_filing_is_flagged_with_power() -> None:
 
 def test_an_honest_order_is_hardly_ever_flagged() -> None:
     assert flagged(0) <= 0.01
+
+
+def test_a_whole_draw_ordered_by_the_hour_of_filing_is_flagged(stranger: Stranger) -> None:
+    """The insider re-orders a draw of 300 people, the earliest first; a delegate who has the hours tests it."""
+    chance = random.Random(1)
+    leaves = [chance.randbytes(32) for _ in range(300)]
+    hours = "\n".join(f"{leaf.hex()};2026-03-02T{n // 60:02}:{n % 60:02}" for n, leaf in enumerate(leaves)).encode()
+    by_key = sorted(range(300), key=lambda n: rules.key(b"seed", leaves[n]))
+    for order, verdict in ((range(300), "L’HEURE A COMPTÉ"), (by_key, "rien ne montre")):
+        lines = [
+            {"leaf": leaves[n].hex(), "code": "W", "priority": 1, "cohort": 4, "rank": rank}
+            for rank, n in enumerate(order, 1)
+        ]
+        assert verdict in stranger("independence.py", {"lines": lines}, hours)
 
 
 def test_the_rules_own_order_passes() -> None:

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from booking.clock import SimulatedClock
-from booking.domain.errors import TooMany
+from booking.domain.errors import TooMany, Unavailable
 from booking.entropy import SeededEntropy
 from booking.gateways.keyring import FileKeyring, initialise
-from booking.ports import Message, QueueHealth, World
+from booking.ports import Message, QueueHealth, Stamp, World
 from booking.store import base
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -122,6 +122,19 @@ class TestBeacon:
 
 
 @dataclass
+class NobodyWitnesses:
+    """No authority is configured; tests/support/tsa.py is a real one."""
+
+    authority: str = ""
+
+    def stamp(self, data: bytes) -> Stamp:
+        raise Unavailable("witness_none")
+
+    def read(self, stamp: bytes, data: bytes) -> datetime | None:
+        return None
+
+
+@dataclass
 class NoHolidays:
     days: frozenset[date] = frozenset()
 
@@ -147,5 +160,6 @@ def world_on(engine: Engine, keys_dir: Path, *, now: datetime = START, seed: int
         sms=Sender(),
         render=Renderer(),
         beacon=TestBeacon(),
+        witness=NobodyWitnesses(),
         holidays=NoHolidays(),
     )

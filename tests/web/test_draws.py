@@ -8,19 +8,29 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from gunicorn.http.errors import InvalidChunkSize
+from sqlalchemy import update
 
+from booking.domain import witness
+from booking.domain.canonical import canonical
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways.catalogues import LANGUAGES, ROOT
+from booking.gateways.witness import Rfc3161Witness
 from booking.ports import World
 from booking.services import draw, log, slots
+from booking.services import witness as head_of_the_day
+from booking.store.draw import Batch
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.tsa import Authority
+from verifier import verify_date
 
 HERE = f"/tirages/{TERRITORY}/{FAMILY}/1"
 
@@ -120,7 +130,7 @@ def test_the_demonstration_says_that_it_proves_nothing(client: FlaskClient) -> N
 def test_a_stranger_downloads_and_finds_that_nothing_differs(client: FlaskClient, tmp_path: Path) -> None:
     names = {"tirage.json": f"{HERE}/tirage.json", "engagement.json": f"{HERE}/engagement.json"}
     names |= {"registre.txt": "/tirages/registre.txt"}
-    names |= {name: f"/tirages/programme/{name}" for name in ("verify_draw.py", "verify_log.py")}
+    names |= {name: f"/tirages/programme/{name}" for name in ("verify_draw.py", "verify_date.py", "verify_log.py")}
     for name, address in names.items():
         (tmp_path / name).write_bytes(client.get(address).data)
     commands = (
@@ -145,12 +155,76 @@ def test_the_rules_that_a_commitment_names_can_be_read(client: FlaskClient) -> N
     assert client.get("/tirages/regles/demarches/*/99.json").status_code == 404
 
 
-def test_only_the_two_programs_are_given_out(client: FlaskClient) -> None:
+def test_only_the_programs_are_given_out(client: FlaskClient) -> None:
     assert client.get("/tirages/programme/pyproject.toml").status_code == 404
     assert client.get("/tirages/programme/verify_draw.py").data == (ROOT / "verifier/verify_draw.py").read_bytes()
 
 
 def test_heads_are_signed(client: FlaskClient, drawn: World) -> None:
     log.sequence(drawn)
-    for head in client.get("/tirages/tetes.json").json["heads"]:  # type: ignore[index]
+    answer = client.get("/tirages/tetes.json").json
+    assert answer is not None
+    assert answer["suite"] is None
+    for head in answer["heads"]:
         assert len(bytes.fromhex(head["root"])) == 32
+    assert client.get("/tirages/tetes.json?de=99").json == {"heads": [], "suite": None}
+
+
+def test_a_consistency_proof_has_an_address_and_can_be_kept_by_caches(client: FlaskClient) -> None:
+    answer = client.get("/tirages/registre/coherence?de=1&a=3")
+    assert answer.headers["Cache-Control"].startswith("public")
+    proof = json.loads(answer.data)
+    assert [proof[name]["size"] for name in ("old", "new")] == [1, 3]
+    assert answer.data == canonical(proof)
+
+
+@pytest.mark.parametrize("asked", ["", "?de=0&a=3", "?de=2&a=1", "?de=1&a=999", "?de=x&a=y", "?de=-1&a=2"])
+def test_no_proof_outside_the_log(client: FlaskClient, asked: str) -> None:
+    answer = client.get(f"/tirages/registre/coherence{asked}")
+    assert answer.status_code == 422
+    assert "registre" in answer.text
+
+
+def test_leaves_from_a_position_on(client: FlaskClient) -> None:
+    everything = client.get("/tirages/registre.txt").text.split()
+    assert len(everything) == 3
+    assert client.get("/tirages/registre.txt?de=1").text.split() == everything[1:]
+
+
+def test_who_dated_a_commitment_is_said_in_every_language(drawn: World, client: FlaskClient) -> None:
+    """R-80"""
+    assert "non prouvée" in client.get(HERE).text
+    assert client.get(f"{HERE}/jeton.tsr").status_code == 404
+    authority = Authority()
+    data = client.get(f"{HERE}/engagement.json").data
+    at = datetime(2026, 3, 2, 8, 5, tzinfo=UTC)
+    evidence = [
+        witness.stamp(at, "horodatage.example", authority.stamp(data)),
+        witness.mail(at, "<1@rdv.example>"),
+        witness.mail(at, "<2@rdv.example>"),
+    ]
+    with drawn.sessions() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(evidence=evidence))
+    for lang, said in (("fr", "2 délégués l’ont reçu"), ("en", "2 delegates received it"), ("ar", "مندوبان")):
+        client.set_cookie("langue", lang)
+        page = client.get(HERE).text
+        assert said in page
+        assert "horodatage.example" in page
+    token = client.get(f"{HERE}/jeton.tsr")
+    assert token.content_type == "application/timestamp-reply"
+    assert verify_date.stamped(token.data)[0] == hashlib.sha256(data).digest()
+
+
+def test_the_head_of_the_day_has_its_bytes_and_its_stamp(drawn: World, client: FlaskClient, tmp_path: Path) -> None:
+    """R-82"""
+    authority = Authority()
+    with authority.serve() as url:
+        known = Rfc3161Witness(url, authority.write_roots(tmp_path / "roots.pem"))
+        head_of_the_day.witness_head(replace(drawn, witness=known))
+    [head] = client.get("/tirages/tetes.json").json["heads"]  # type: ignore[index]
+    assert [one["kind"] for one in head["evidence"]] == ["rfc3161"]
+    data = client.get(f"/tirages/tetes/{head['size']}/tete.json").data
+    assert json.loads(data)["root"] == head["root"]
+    token = client.get(f"/tirages/tetes/{head['size']}/jeton.tsr").data
+    assert verify_date.stamped(token)[0] == hashlib.sha256(data).digest()
+    assert client.get("/tirages/tetes/99/tete.json").status_code == 404

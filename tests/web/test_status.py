@@ -9,10 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from booking.domain.demande import DemandeState
+from booking.domain.log import verify_inclusion
 from booking.gateways.catalogues import LANGUAGES
 from booking.ports import World
 from booking.services import demande as verbs
-from booking.services import slots
+from booking.services import log, slots
 from booking.services.filing import Receipt
 from booking.store.demande import Demande
 from booking.web.app import create_app
@@ -352,3 +353,20 @@ def test_every_state_has_its_words(seeded: World, client: FlaskClient, filed: Re
         assert answer.status_code == 200, state
         is_well_built(answer.text)
         assert client.get(at(filed, "/recu")).status_code == 200, state
+
+
+def test_the_proof_that_a_leaf_is_in_the_log_follows_within_the_hour(
+    seeded: World, client: FlaskClient, filed: Receipt
+) -> None:
+    """R-84"""
+    assert client.get(at(filed, "/preuve.json")).status_code == 404
+    log.sequence(seeded)
+    answer = client.get(at(filed, "/preuve.json"))
+    proof = json.loads(answer.data)
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert filed.log is not None
+    assert proof["leaf"] == filed.log.leaf.hex()
+    path = [bytes.fromhex(node) for node in proof["path"]]
+    head = proof["head"]
+    assert verify_inclusion(filed.log.leaf, proof["position"], head["size"], path, bytes.fromhex(head["root"]))
+    assert "preuve.json" in client.get(at(filed, "/recu")).text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, render_template
+from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from booking.domain.beacon import LOCAL
 from booking.domain.draw import ClassKey
+from booking.domain.witness import token_of
 from booking.gateways.catalogues import ROOT
 from booking.services import configuration, publications
 from booking.services.configuration import Rules
@@ -17,7 +18,8 @@ from booking.services.publications import Published
 from booking.web import access
 
 KEPT_S = 3600
-PROGRAMS = frozenset({"verify_draw.py", "verify_log.py"})
+STAMP_TYPE = "application/timestamp-reply"
+PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_struck.py", "verify_log.py"})
 CHECKED_AT_ONCE = 4
 """Draws that the page of receipts looks into: each file may be large."""
 
@@ -75,6 +77,7 @@ def one(territory: str, family: str, number: int) -> str:
         result=result,
         territory=rules.territory(territory),
         family=rules.catalogue.families[family],
+        instant_of=datetime.fromisoformat,
         day_of=lambda text: date.fromisoformat(ClassKey.read(text).on_date),
     )
 
@@ -91,11 +94,27 @@ def bundle(territory: str, family: str, number: int) -> Response:
     return _file(publications.bundle(access.world(), territory, family, number), "application/json")
 
 
+@blueprint.get(f"{ONE}/tirage-avant-<int:version>.json")
+@access.public
+def bundle_before(territory: str, family: str, number: int, version: int) -> Response:
+    """The result as it stood before its ``version``-th correction."""
+    found = publications.bundle_before(access.world(), territory, family, number, version)
+    return _file(found, "application/json")
+
+
 @blueprint.get(f"{ONE}/tirage.sig")
 @access.public
 def signature(territory: str, family: str, number: int) -> Response:
     found: Published = publications.one(access.world(), territory, family, number)
     return _file(found.signature or abort(404), "application/octet-stream")
+
+
+@blueprint.get(f"{ONE}/jeton.tsr")
+@access.public
+def stamp(territory: str, family: str, number: int) -> Response:
+    """The authority's answer about the commitment, for openssl ts -verify."""
+    found = publications.one(access.world(), territory, family, number)
+    return _file(token_of(found.evidence) or abort(404), STAMP_TYPE)
 
 
 @blueprint.get("/regles/<kind>/<scope>/<int:number>.json")
@@ -107,13 +126,39 @@ def rules_in_force(kind: str, scope: str, number: int) -> Response:
 @blueprint.get("/registre.txt")
 @access.public
 def leaves() -> Response:
-    return Response(publications.all_leaves(access.world()), mimetype="text/plain")
+    """All leaves, or with ``de`` those from that position on, sent in parts: the log may be long."""
+    start = max(request.args.get("de", 0, type=int), 0)
+    return Response(publications.leaf_lines(access.world(), start), mimetype="text/plain")
+
+
+@blueprint.get("/registre/coherence")
+@access.public
+def consistency() -> Response:
+    """That the log of size ``de`` is the beginning of the one of size ``a``. It never changes."""
+    old, size = (request.args.get(name, 0, type=int) for name in ("de", "a"))
+    return _file(publications.consistency(access.world(), old, size), "application/json")
 
 
 @blueprint.get("/tetes.json")
 @access.public
 def heads() -> Response:
-    return jsonify(heads=publications.heads(access.world()))
+    """Signed heads from size ``de`` on; ``suite`` says where to go on when there are more."""
+    found = publications.heads(access.world(), max(request.args.get("de", 0, type=int), 0))
+    more = len(found) == publications.HEADS_AT_ONCE
+    return jsonify(heads=found, suite=found[-1]["size"] + 1 if more else None)
+
+
+@blueprint.get("/tetes/<int:size>/tete.json")
+@access.public
+def head(size: int) -> Response:
+    """The very bytes that are signed, and stamped once a day."""
+    return _file(publications.head(access.world(), size)[0], "application/json")
+
+
+@blueprint.get("/tetes/<int:size>/jeton.tsr")
+@access.public
+def head_stamp(size: int) -> Response:
+    return _file(publications.head(access.world(), size)[1] or abort(404), STAMP_TYPE)
 
 
 @blueprint.get("/programme/<name>")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from booking.domain.errors import InvalidInput, TooMany
 from booking.gateways.catalogues import gettext as _
-from booking.services import checks, documents, status
+from booking.services import checks, documents, proofs, status
 from booking.services.documents import Document
 from booking.services.status import NextStep
 from booking.web import access
@@ -84,6 +84,16 @@ def receipt(link: str) -> str:
 @access.public
 def receipt_file(link: str) -> Response:
     return download(documents.receipt(access.world(), bearer.case(link).status.demande_id, with_code=True))
+
+
+@blueprint.get("/s/<link>/preuve.json")
+@access.public
+def proof(link: str) -> Response:
+    """That the first leaf of this demande is under a signed head; not there before a head covers it."""
+    found = proofs.inclusion_of(access.world(), bearer.case(link).status.demande_id)
+    if found is None:
+        abort(404)
+    return download(Document("preuve-registre.json", "application/json", proofs.inclusion_bytes(found)))
 
 
 def download(document: Document) -> Response:

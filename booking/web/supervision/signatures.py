@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
 from booking.domain.errors import Conflict, Forbidden, TooMany
-from booking.services import accounts, urgent
+from booking.services import accounts, strike, urgent
 from booking.web import access
 from booking.web.supervision import place
 
@@ -24,8 +24,20 @@ def listing(territory: str) -> str:
 
 
 def _page(territory: str, errors: Mapping[str, str]) -> str:
-    cases = urgent.pending(access.world(), access.actor(), territory)
-    return render_template("supervision/signatures.html", place=place.of(territory), cases=cases, errors=errors)
+    families = place.rules().catalogue.families
+    return render_template(
+        "supervision/signatures.html",
+        place=place.of(territory),
+        cases=urgent.pending(access.world(), access.actor(), territory),
+        strikes=strike.pending(access.world(), access.actor(), territory),
+        families={code: family.label.fr for code, family in families.items()},
+        errors=errors,
+    )
+
+
+def page(territory: str, errors: Mapping[str, str], status: int) -> Response:
+    """The same after a signature that was refused."""
+    return make_response(_page(territory, errors), status)
 
 
 @blueprint.post("/<territory>/signatures/<uuid:case>/<any(signer, refuser):act>")
@@ -43,5 +55,5 @@ def decide(territory: str, case: UUID, act: str) -> Response:
             urgent.refuse(world, signer, territory, case, "not_urgent")
             flash("Vous n’avez pas signé. La demande garde sa place dans le tirage.", "success")
     except (Forbidden, Conflict, TooMany) as refused:
-        return make_response(_page(territory, {f"code-{case}": refused.code}), refused.status)
+        return page(territory, {f"code-{case}": refused.code}, refused.status)
     return redirect(f"{place.of(territory).root}/signatures", 303)

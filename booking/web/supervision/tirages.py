@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
 from booking.domain.demande import Half
-from booking.domain.errors import Conflict, Forbidden, NotFound
+from booking.domain.errors import BookingError, Conflict, Forbidden, NotFound
 from booking.services import draw, indicators
 from booking.services.configuration import Rules
 from booking.web import access
@@ -71,14 +71,28 @@ def listing(territory: str) -> str:
 @blueprint.get("/<territory>/tirages/<uuid:batch>")
 @access.staff(Role.SUPERVISOR, Role.AUDITOR)
 def detail(territory: str, batch: UUID) -> str:
-    in_force = place.rules()
-    shown = indicators.draw(access.world(), access.actor(), territory, batch)
+    return _detail(territory, batch, {})
+
+
+def page(territory: str, batch: UUID, refused: BookingError) -> Response:
+    """The same after something that was refused, with its reason."""
+    errors = dict(refused.fields) or {"code": refused.code}
+    return make_response(_detail(territory, batch, errors), refused.status)
+
+
+def _detail(territory: str, batch: UUID, errors: Mapping[str, str]) -> str:
+    in_force, world = place.rules(), access.world()
+    shown = indicators.draw(world, access.actor(), territory, batch)
+    waits = shown.waits_for_beacon
     return render_template(
         "supervision/tirage.html",
         place=place.of(territory),
         draw=shown,
         family=_label(in_force, shown.summary.family),
         half_days=_half_days(in_force, territory, shown.summary.classes),
+        may_void=waits and shown.round_at is not None and world.clock.now() < shown.round_at,
+        may_paste=waits and shown.beacon_source != "local",
+        errors=errors,
     )
 
 

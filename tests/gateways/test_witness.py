@@ -1,0 +1,122 @@
+"""A real token is asked for, verified, and refused when it is over other bytes, by another authority, or altered."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from booking.domain.errors import Unavailable
+from booking.gateways.witness import NoWitness, Rfc3161Witness
+from tests.support.tsa import Authority
+
+DATA = b'{"number":12}'
+AT = datetime(2026, 3, 2, 17, 5, tzinfo=UTC)
+
+
+@dataclass
+class Office:
+    """An authority that answers, the client that trusts it, and the file with its root."""
+
+    authority: Authority
+    witness: Rfc3161Witness
+    roots: Path
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    authority = Authority(now=lambda: AT)
+    roots = authority.write_roots(tmp_path / "roots.pem")
+    with authority.serve() as url:
+        yield Office(authority, Rfc3161Witness(url, roots), roots)
+
+
+def test_a_stamp_says_when_and_can_be_read_again(office: Office) -> None:
+    stamp = office.witness.stamp(DATA)
+    assert stamp.at == AT
+    assert office.witness.read(stamp.token, DATA) == AT
+    assert office.witness.authority == "127.0.0.1"
+
+
+def test_a_stamp_over_other_bytes_proves_nothing(office: Office) -> None:
+    assert office.witness.read(office.authority.stamp(b"other"), DATA) is None
+    office.authority.alter = lambda imprint: bytes(32)
+    with pytest.raises(Unavailable, match="witness_refused"):
+        office.witness.stamp(DATA)
+
+
+def test_a_stamp_by_another_authority_proves_nothing(office: Office, tmp_path: Path) -> None:
+    """Of the same name even: its root is not the configured one."""
+    assert office.witness.read(Authority(now=lambda: AT).stamp(DATA), DATA) is None
+    elsewhere = Rfc3161Witness(office.witness._url, Authority().write_roots(tmp_path / "other.pem"))
+    with pytest.raises(Unavailable, match="witness_refused"):
+        elsewhere.stamp(DATA)
+
+
+@pytest.mark.parametrize("position", range(20, 900, 55))
+def test_an_altered_stamp_proves_nothing(office: Office, position: int) -> None:
+    token = bytearray(office.witness.stamp(DATA).token)
+    token[position] ^= 1
+    found = office.witness.read(bytes(token), DATA)
+    assert found in (None, AT)  # what is not signed may change (a name's case); the date never does
+
+
+def test_the_date_cannot_be_altered(office: Office) -> None:
+    token = office.witness.stamp(DATA).token
+    earlier = token.replace(b"20260302170500Z", b"20260302160500Z")
+    assert earlier != token
+    assert office.witness.read(earlier, DATA) is None
+
+
+def test_an_old_answer_is_no_answer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question has a number; the answer to another one is refused."""
+    old = office.authority.stamp(DATA)
+    monkeypatch.setattr(office.witness, "_ask", lambda _question: old)
+    with pytest.raises(Unavailable, match="witness_refused"):
+        office.witness.stamp(DATA)
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"0\x00", b"\x30\x05\x30\x03\x02\x01\x02"])
+def test_what_is_no_stamp_is_refused(office: Office, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    monkeypatch.setattr(office.witness, "_ask", lambda _question: answer)
+    with pytest.raises(Unavailable, match="witness_refused"):
+        office.witness.stamp(DATA)
+    assert office.witness.read(answer, DATA) is None
+
+
+def test_an_authority_that_is_down_is_said_to_be(office: Office) -> None:
+    office.authority.answers = False
+    with pytest.raises(Unavailable, match="witness_down"):
+        office.witness.stamp(DATA)
+    with pytest.raises(Unavailable, match="witness_down"):
+        Rfc3161Witness("http://127.0.0.1:1/", office.roots).stamp(DATA)
+
+
+def test_a_file_without_a_root_is_no_configuration(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_bytes(b"")
+    with pytest.raises(ValueError, match="PEM"):
+        Rfc3161Witness("http://127.0.0.1:1/", tmp_path / "empty.pem")
+
+
+def test_nothing_configured_asks_nobody() -> None:
+    assert NoWitness().authority == ""
+    assert NoWitness().read(b"", DATA) is None
+    with pytest.raises(Unavailable, match="witness_none"):
+        NoWitness().stamp(DATA)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+def test_openssl_finds_the_same(office: Office, tmp_path: Path) -> None:
+    """The command of docs/verifier.md, on our token and over other bytes."""
+    (tmp_path / "jeton.tsr").write_bytes(office.witness.stamp(DATA).token)
+    codes = []
+    for name, data in (("engagement.json", DATA), ("autre.json", b"other")):
+        (tmp_path / name).write_bytes(data)
+        command = ["openssl", "ts", "-verify", "-data", name, "-in", "jeton.tsr", "-CAfile", str(office.roots)]
+        codes.append(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0)
+    assert codes == [True, False]

@@ -1,0 +1,38 @@
+"""Ce qui reste d'un tirage corrigé : verify_draw.py appelle ce fichier quand des données ont été écartées.
+
+A false input is struck after the draw by two people, and the same seed is applied to what remains. Struck lines stay in
+the list, whose root was promised; they have no key and no rank. Must lie in the same folder as verify_draw.py.
+"""
+
+from __future__ import annotations
+
+OF_LEAF = {"double_chance", "forged_entry"}
+OF_PLACE = {"place_not_there", "place_twice"}
+MEMBERS = {"at", "reason", "signatures"}
+
+
+def remaining(bundle, report):
+    """The bundle as the draw must be judged: without the struck lines, and with the places that are left."""
+    struck, promise = bundle["struck"], bundle["commitment"]
+    leaves = [one["leaf"] for one in struck if "leaf" in one]
+    places = [tuple(one["place"]) for one in struck if "leaf" not in one]
+    tidy = all(well_formed(one) for one in struck) and len(struck) == len({*leaves, *places})
+    report.check(tidy and struck, "écarté", "une donnée écartée dit trop, ou trop peu, ou l'est deux fois")
+    listed = {row["leaf"] for row in bundle["lines"] if row["code"] == "W"}
+    known = {(row["class"], *place) for row in promise["capacity"] for place in row["places"]}
+    foreign = [*({*leaves} - listed), *({*places} - known)]
+    report.each(foreign, "écarté", "ce n'était pas une donnée de ce tirage")
+    reasons = sorted(one["reason"] for one in struck)
+    report.notes.append(f"résultat corrigé après le tirage, motifs : {', '.join(reasons)} ; demandez-en la raison")
+    report.notes.append(f"il remplace le fichier {bundle['replaces']}, qui reste public")
+    capacity = [
+        {"class": row["class"], "places": [place for place in row["places"] if (row["class"], *place) not in places]}
+        for row in promise["capacity"]
+    ]
+    lines = [row for row in bundle["lines"] if row["leaf"] not in leaves]
+    return {**bundle, "lines": lines, "capacity": capacity}
+
+
+def well_formed(one):
+    kind = "leaf" if "leaf" in one else "place"
+    return one.keys() == MEMBERS | {kind} and one["reason"] in (OF_LEAF if kind == "leaf" else OF_PLACE)
