@@ -106,13 +106,14 @@ def welcome(settings: Settings) -> str:
     """What the terminal says once the first page answers."""
     lines = ["", f"Tour de rôle is open: {settings.public_url}"]
     if settings.demonstration:
+        outbox = settings.var_dir / "outbox"
         people = ", ".join(("agent", "agent2", "referent", "superviseur", "superviseur2"))
         lines += [
             "This is a DEMONSTRATION: invented people, keys of no worth, a local beacon that proves nothing.",
             f"Staff sign in at {settings.public_url}/connexion as {people};",
             "the password is demonstration-NAME (demonstration-agent, …), the code is shown on that page.",
             f"Its clock says {_clock_says(settings)}; “python -m booking clock advance 3d” moves it.",
-            f"Messages are written to {settings.var_dir / 'outbox'}.",
+            f"Messages are written to {outbox}; the newest first: ls -t {outbox}",
             f"Stop with Ctrl-C; your data stay in {settings.var_dir}.",
         ]
     return "\n".join([*lines, ""])

@@ -179,8 +179,9 @@ def _misspelt() -> list[str]:
     lines = []
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known and not name.startswith(FOREIGN):
-            close = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else "."))
+            # Without the beginning that all share, which would make any two look alike.
+            close = difflib.get_close_matches(name.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in known], 1)
+            lines.append(f"{name}: no such setting" + (f"; did you mean {PREFIX}{close[0]}?" if close else "."))
     return lines
 
 

@@ -52,7 +52,7 @@ def test_explain_says_what_the_person_reads(filed: Receipt, capsys: pytest.Captu
     assert "Votre rang était 1." in said
     assert "réexamen" in said
     assert entry.main(["explain", "ZZZZZZZZ"]) == 2
-    assert capsys.readouterr().err == "demande\n"
+    assert capsys.readouterr().err == "No demande has this reference. (demande)\n"
 
 
 def test_dossier_writes_a_file_that_only_its_owner_reads(filed: Receipt, tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_a_certificate_is_checked_without_database(
         (["TDRC1-AA"], "certificate_unreadable"),
     ):
         assert entry.main(["certificate", "verify", *arguments]) == 2
-        assert capsys.readouterr().err == f"{said}\n"
+        assert capsys.readouterr().err.endswith(f" ({said})\n")

@@ -82,6 +82,13 @@ def test_one_line_per_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("\n" not in line for line in lines)
 
 
+def test_a_name_like_no_other_gets_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOKING_NOPE", "1")
+    with pytest.raises(SettingsInvalid) as refused:
+        load()
+    assert "BOOKING_NOPE: no such setting." in refused.value.mistakes
+
+
 def test_production_accepts_what_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = given(monkeypatch, PRODUCTION)
     assert not settings.demonstration

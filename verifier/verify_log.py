@@ -44,13 +44,22 @@ def check_chain(before, after, report):
     report.check(new["previous"] == sha(canonical(old)).hex(), "suite", "ce n'est pas l'engagement d'avant")
     report.check(old["log"]["size"] <= new["log"]["size"], "registre", "le registre a raccourci")
     if "lines" in before and "lines" in after:
-        check_ages(before["lines"], old["main_number"], after["lines"], report)
+        check_ages(before["lines"], last_main(old, new), after["lines"], report)
+
+
+def last_main(old, new):
+    """Number of the last main draw before ``new``, 0 unless one of the two says it: a nightly draw has none."""
+    return old["main_number"] or max(0, (new["main_number"] or 0) - 1)
 
 
 def check_ages(before, newest, after, report):
-    """Nobody waits for longer than the draw before said. The rules allow exceptions, all journalled: ask for them."""
+    """Nobody waits for longer than the draw before said. The rules allow exceptions, all journalled: ask for them.
+
+    ``newest``: the last main draw; a newcomer belongs to the next one. A nightly draw shows its newcomers under that
+    next number already, so that between two of them the greatest number seen may be the one of the next main draw.
+    """
     known = {row["leaf"]: row["cohort"] for row in before if row["cohort"]}
-    newest = newest or max(known.values(), default=0)
+    newest = newest or max(known.values(), default=1) - 1
     drawn = {row["leaf"]: row["cohort"] for row in after if row["code"] == "W"}
     aged = [leaf for leaf, cohort in drawn.items() if cohort < known.get(leaf, newest + 1)]
     if aged:

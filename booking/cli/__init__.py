@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from booking import logs
 from booking import settings as environment
-from booking.cli import draws, installation, papers, people, rules
+from booking.cli import draws, installation, papers, people, rules, sentences
 from booking.domain.errors import BookingError
 from booking.gateways import keyring
 
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> int:
     except RedisError:
         mistakes = ["Redis does not answer. See: booking doctor"]
     except BookingError as error:
-        mistakes = [error.code, *(f"{field}: {code}" for field, code in sorted(error.fields.items()))]
+        mistakes = sentences.lines(error)
     print("\n".join(mistakes), file=sys.stderr)
     return 2
 

@@ -6,7 +6,7 @@ import argparse
 from uuid import UUID
 
 from booking.cli.terminal import OPERATOR, Subparsers, inside
-from booking.domain.errors import NotFound
+from booking.domain.errors import Forbidden, NotFound
 from booking.ports import World
 from booking.services import configuration, draw, indicators, log
 from booking.services.indicators import DrawSummary
@@ -46,6 +46,8 @@ def _scopes(arguments: argparse.Namespace, world: World) -> list[tuple[str, str]
 
 
 def _draw_run(arguments: argparse.Namespace, world: World) -> int:
+    if not world.demonstration:  # before a single figure is said
+        raise Forbidden("demonstration_only")
     for territory, family in _scopes(arguments, world):
         seen = draw.preview(world, territory, family)
         print(f"{territory}/{family}: {seen.waiting} waiting, {seen.places} places in {len(seen.classes)} half-days")

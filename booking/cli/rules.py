@@ -44,7 +44,12 @@ def _instant(text: str) -> datetime:
 
 def _read(file: Path) -> tuple[str, str, Mapping[str, Any]]:
     """(kind, scope, body) of a file: a territory says its own code and openings."""
-    body = json.loads(file.read_text("utf-8")) if file.suffix == ".json" else config_files.read(file)
+    try:
+        body = json.loads(file.read_text("utf-8")) if file.suffix == ".json" else config_files.read(file)
+    except UnicodeDecodeError as error:
+        raise OSError(
+            f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8; nothing was written."
+        ) from None
     kind, scope = (TERRITOIRE, str(body["code"])) if "openings" in body and "code" in body else (DEMARCHES, EVERYWHERE)
     configuration.check(kind, body)
     return kind, scope, body

@@ -283,6 +283,11 @@ def encode_qr(payload: bytes, signature: bytes, kid: str) -> str:
     return _QR_PREFIX + base64.b32encode(packed).decode().rstrip("=")
 
 
+def looks_like_pass(text: str) -> bool:
+    """Whether a text begins as that of a QR code of ours: whatever it holds, it is no reference and no name."""
+    return "".join(text.split()).upper().startswith(_QR_PREFIX)
+
+
 def decode_qr(text: str) -> tuple[bytes, bytes, str]:
     """(payload, signature, kid) of a scanned or typed text; nothing is verified here. Case and spaces are free.
 

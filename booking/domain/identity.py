@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from booking.domain.errors import InvalidInput
@@ -175,7 +177,10 @@ def name_words(text: str) -> tuple[str, ...]:
 
     Scripts other than Latin, Greek, Arabic and Hebrew keep their marks. Nothing is transliterated. Idempotent.
     """
-    return _glue(_fold(text).split())
+    words = tuple(_fold(text).split())
+    while (glued := _glue(words)) != words:  # “d e souza”: two particles may make a third
+        words = glued
+    return words
 
 
 def _fold(text: str) -> str:
@@ -195,7 +200,7 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
-def _glue(words: list[str]) -> tuple[str, ...]:
+def _glue(words: Sequence[str]) -> tuple[str, ...]:
     glued: list[str] = []
     prefix = ""
     for word in words:
@@ -251,6 +256,19 @@ def name_key(identity: Identity) -> bytes:
     names = canonical_names(identity)
     where = canonical_country(identity.birth_country) or canonical_place(identity.birth_place)
     return "\x1f".join([" ".join(sorted(names.family + names.given)), identity.birth.evidence, where]).encode()
+
+
+def name_keys_in_any_country(identity: Identity) -> list[bytes]:
+    """The name keys of somebody whose country of birth was not asked: one a country, whatever code it has."""
+    found = (replace(identity, birth_country=first + second) for first in ascii_uppercase for second in ascii_uppercase)
+    return list(dict.fromkeys(name_key(one) for one in found))
+
+
+def may_be(declared: Identity, shown: Identity) -> bool:
+    """Whether all names are the same, and the birth dates agree as far as both are known; a country is not compared."""
+    names, others = canonical_names(declared), canonical_names(shown)
+    dated = shown.birth.completes(declared.birth) or declared.birth.completes(shown.birth)
+    return dated and sorted(names.family + names.given) == sorted(others.family + others.given)
 
 
 def evidence_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:

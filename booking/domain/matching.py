@@ -9,19 +9,22 @@ input, so nothing here depends on the order of a scan.
 * :func:`earliest` then fixes the dates: with the placed lines given, each in order gets the earliest class from which
   all later ones can still be placed.
 
-Both work on classes, never on single slots. ``place`` shares its search between lines: every class carries a lower
-bound of its distance to free room (labels as in push–relabel, Goldberg and Tarjan 1988), which only grows; a level
-that empties closes everything above it for good; after much raising the distances are measured again.
+Both work on classes, never on single slots, and both remember what a failed search proved, so that it is never made
+again. ``place`` is an auction (Bertsekas 1988), in other words a push–relabel (Goldberg and Tarjan 1988) that moves
+people at once instead of looking for the whole way first. ``earliest`` searches from both ends and splits the classes
+into groups where a search finds no way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heapreplace
 
 UNPLACED = -1
 
-RAISES_PER_CLASS = 4
-"""Labels raised, per class, before distances are measured again: measuring then costs a fraction of the raising."""
+PATIENCE = 2
+"""Replacements, per line and class, before ``place`` measures distances again: a fraction of what they cost."""
 
 _Wishes = Sequence[Sequence[int]]
 
@@ -34,10 +37,16 @@ def match(wishes: _Wishes, capacity: Sequence[int]) -> list[int]:
 
 def place(wishes: _Wishes, capacity: Sequence[int]) -> tuple[list[int], list[int]]:
     """(class of every line or ``UNPLACED``, room left per class), before the dates are settled."""
-    state = _Placing(wishes, capacity)
-    for line in range(len(wishes)):
-        state.add(line)
-    return state.placed, state.room
+    auction = _Auction(wishes, capacity)
+    room = auction.room
+    for line, wished in enumerate(wishes):
+        for c in wished:
+            if room[c]:
+                auction.enter(line, c, 1)
+                break
+        else:
+            auction.contest(line)
+    return auction.placed, room
 
 
 def earliest(wishes: _Wishes, room: Sequence[int], placed: Sequence[int]) -> list[int]:
@@ -45,102 +54,127 @@ def earliest(wishes: _Wishes, room: Sequence[int], placed: Sequence[int]) -> lis
 
     ``placed`` is any assignment that fits, ``room`` what it leaves free per class. Neither is changed.
     """
-    state = _Dating(wishes, room, placed)
+    dating = _Dating(wishes, room, placed)
     for line, wished in enumerate(wishes):
         if placed[line] != UNPLACED:
-            state.settle(line, wished)
-    return state.placed
+            dating.settle(line, wished)
+    return dating.placed
 
 
-class _Placing:
-    """Lines come one by one; each is placed if the earlier ones can all keep a place."""
+class _Auction:
+    """Lines come one by one; each is placed if the earlier ones can all keep a place.
+
+    The label of a class never exceeds the number of moves from it to free room, so it only grows. A line takes the
+    class of lowest label; if that is full it takes the place of a member, who then does the same. What a member paid,
+    one more than the label of the best class it passed over, says how far room is through that member; the lowest
+    such price is the label of a full class. A label that nobody has closes all classes above it for good: way to room
+    goes down the labels one by one. A line left with closed classes only is out of luck, and so that it is the last
+    comer who goes away, those that moved move back.
+    """
 
     def __init__(self, wishes: _Wishes, capacity: Sequence[int]) -> None:
         self.wishes = wishes
         self.room = list(capacity)
         self.placed = [UNPLACED] * len(wishes)
-        self.members: list[list[int]] = [[] for _ in capacity]
         self.closed = len(capacity) + 1
         """Label of a class from which no room can be reached, now or later."""
         self.label = [0 if slots > 0 else self.closed for slots in capacity]
-        self.level: list[set[int]] = [set() for _ in range(self.closed + 1)]
-        for c, label in enumerate(self.label):
-            self.level[label].add(c)
-        self.patience = self.raises_left = RAISES_PER_CLASS * len(self.room)
+        self.level: defaultdict[int, list[int]] = defaultdict(list)
+        """Classes that came to a label; those that have left it are still listed."""
+        self.population = defaultdict(int, {0: len(capacity) - self.label.count(self.closed)})
+        self.base = max(1, len(wishes))
+        self.bids: list[list[int]] = [[] for _ in capacity]
+        """Per class price · base + rank from the end, so that the smallest is the cheapest, and the last comer."""
+        self.patience = self.left = PATIENCE * (len(wishes) + len(capacity))
 
-    def add(self, line: int) -> None:
-        """Place ``line``, moving earlier ones along classes they also accept; or leave everybody where they are."""
-        room = self.room
-        for c in self.wishes[line]:
-            if room[c]:
-                self._settle(line, c, [])
-                return
-        if self.wishes[line]:
-            self._climb(line)
+    def enter(self, line: int, c: int, price: int) -> None:
+        """Take free room in ``c``."""
+        self.placed[line] = c
+        self.room[c] -= 1
+        self.bids[c].append(price * self.base + self.base - 1 - line)
+        if not self.room[c]:
+            heapify(self.bids[c])
+            self._raise(c, self.bids[c][0] // self.base)
 
-    def _climb(self, line: int) -> None:
-        """Walk down the labels from the best class of ``line`` to free room; raise a label where the walk is stuck."""
+    def contest(self, newcomer: int) -> None:
+        """Place a line whose classes are full, moving others; or leave everybody where they are."""
+        label, closed, line = self.label, self.closed, newcomer
         trail: list[tuple[int, int]] = []
-        c = self._nearest(line)
-        while trail or self.label[c] < self.closed:
-            member, onward, label = self._exit(c)
-            if label < self.label[c]:
-                trail.append((member, c))
-                c = onward
-                if self.room[c]:
-                    self._settle(line, c, trail)
-                    return
-            else:
-                self._raise(c, label + 1)
-                if not self.raises_left:
-                    self._measure()
-                    trail.clear()
-                c = trail.pop()[1] if trail else self._nearest(line)
+        while True:
+            lowest = second = closed
+            best = UNPLACED
+            for c in self.wishes[line]:
+                if label[c] < lowest:
+                    lowest, second, best = label[c], lowest, c
+                elif label[c] < second:
+                    second = label[c]
+            if lowest == closed:
+                self._undo(newcomer, trail)
+                return
+            if not lowest:
+                self.enter(line, best, second + 1)
+                return
+            line = self._replace(line, best, second + 1)
+            trail.append((line, best))
 
-    def _nearest(self, line: int) -> int:
-        return min(self.wishes[line], key=self.label.__getitem__)
+    def _replace(self, line: int, c: int, price: int) -> int:
+        """Put ``line`` in the place of the cheapest member of ``c``, who is returned."""
+        base, bids = self.base, self.bids[c]
+        self.placed[line] = c
+        leaving = base - 1 - heapreplace(bids, price * base + base - 1 - line) % base
+        label = bids[0] // base
+        if label > self.label[c]:
+            self._raise(c, label)
+        self.left -= 1
+        if self.left <= 0:
+            self._measure(leaving)
+        return leaving
 
-    def _exit(self, c: int) -> tuple[int, int, int]:
-        """(member of ``c``, class it may move to, its label): a step down if there is one, else the lowest."""
-        label_of, wishes = self.label.__getitem__, self.wishes
-        downwards = self.label[c] - 1
-        best = (UNPLACED, c, self.closed)
-        for member in self.members[c]:
-            onward = min(wishes[member], key=label_of)
-            label = label_of(onward)
-            if label < best[2]:
-                best = (member, onward, label)
-                if label <= downwards:
-                    break
-        return best
+    def _undo(self, newcomer: int, trail: list[tuple[int, int]]) -> None:
+        """Everybody back. All this is closed: neither its labels nor its bids will be looked at again."""
+        for line, c in reversed(trail):
+            self.placed[line] = c
+        self.placed[newcomer] = UNPLACED
 
     def _raise(self, c: int, label: int) -> None:
-        self.raises_left -= 1
-        old, label = self.label[c], min(label, self.closed)
-        self.level[old].discard(c)
-        self.level[label].add(c)
-        self.label[c] = label
-        if not self.level[old]:
+        old = self.label[c]
+        self.population[old] -= 1
+        if label < self.closed and self.population[label - 1]:
+            self.label[c] = label
+            self.population[label] += 1
+            self.level[label].append(c)
+        else:
+            self.label[c] = self.closed
+        if not self.population[old]:
             self._close_above(old)
 
     def _close_above(self, empty: int) -> None:
-        """No class is ``empty`` steps from room, so no class further away has a way down: close them for good."""
+        """No class is ``empty`` steps from room, so no class further away has a way down."""
         level = empty + 1
-        while level < self.closed and (self.level[level] or level <= empty + 1):
-            for c in self.level[level]:
-                self.label[c] = self.closed
-            self.level[self.closed] |= self.level[level]
-            self.level[level] = set()
+        while self.population[level]:
+            for c in self.level.pop(level):
+                if self.label[c] == level:
+                    self.label[c] = self.closed
+            self.population[level] = 0
             level += 1
 
-    def _measure(self) -> None:
-        """Set every label to the exact distance; a class from which no room is reached is closed for good."""
-        self.raises_left = self.patience
+    def _measure(self, homeless: int) -> None:
+        """Set every label to the exact distance; a class from which no room is reached is closed for good.
+
+        No price ever falls, not even here, and every replacement raises one: that is why a contest ends.
+        """
+        self.left = self.patience
+        self.placed[homeless] = UNPLACED
         distance = self._distances()
-        self.level = [set() for _ in self.level]
-        for c in range(len(self.label)):
-            self.label[c] = distance.get(c, self.closed)
-            self.level[self.label[c]].add(c)
+        self.level.clear()
+        self.population.clear()
+        for c, bids in enumerate(self.bids):
+            label = self.label[c] = distance.get(c, self.closed)
+            if label < self.closed:
+                self.level[label].append(c)
+                self.population[label] += 1
+            if 0 < label < self.closed:
+                bids[:] = sorted(max(bid, label * self.base + bid % self.base) for bid in bids)
 
     def _distances(self) -> dict[int, int]:
         """Moves from a class to free room, found backwards from all the room there is."""
@@ -157,15 +191,13 @@ class _Placing:
                     found.append(source)
         return distance
 
-    def _settle(self, line: int, c: int, trail: list[tuple[int, int]]) -> None:
-        self.room[c] -= 1
-        for member, previous in reversed(trail):
-            self.members[previous].remove(member)
-            self.members[c].append(member)
-            self.placed[member] = c
-            c = previous
-        self.members[c].append(line)
-        self.placed[line] = c
+
+class _Group:
+    """Classes that may exchange members with each other, and the room they have together."""
+
+    def __init__(self, classes: set[int], room: int) -> None:
+        self.classes = classes
+        self.room = room
 
 
 class _Dating:
@@ -181,134 +213,148 @@ class _Dating:
         self.wishes = wishes
         self.room = list(room)
         self.placed = list(placed)
-        self.group = [0] * len(self.room)
-        self.group_room = [sum(self.room)]
-        self.flexible: list[list[int]] = [[] for _ in self.room]
-        self.wanted_by: list[list[int]] = [[] for _ in self.room]
-        """Placed lines that accept a class, in their order: the settled ones come first."""
-        for line, c in enumerate(self.placed):
-            if c != UNPLACED:
-                self.flexible[c].append(line)
+        self.flexible: list[list[int]] = [[] for _ in room]
+        self.wanted_by: list[list[int]] = [[] for _ in room]
+        """Flexible lines that accept a class, the next to be settled at the end."""
+        for line in range(len(placed) - 1, -1, -1):
+            if placed[line] != UNPLACED:
+                self.flexible[placed[line]].append(line)
                 for wished in wishes[line]:
                     self.wanted_by[wished].append(line)
+        everything = _Group(set(range(len(room))), sum(room))
+        self.group = [everything for _ in room]
+        self.lost = _Group(set(), 0)
+        """The group of classes that are full of settled lines."""
+        for c in range(len(room)):
+            self._drop_if_settled(c)
 
     def settle(self, line: int, wished: Sequence[int]) -> None:
         """Fix ``line`` on the first class of ``wished`` that leaves a place to every later line."""
-        current = self.placed[line]
         for c in wished:
-            if c == current or (self.group[c] == self.group[current] and self._take(line, c)):
+            self.wanted_by[c].pop()
+        current, group = self.placed[line], self.group
+        for c in wished:
+            if c == current or (group[c] is group[current] and self._take(line, c)):
                 break
-        self.flexible[self.placed[line]].remove(line)
+        current = self.placed[line]
+        members = self.flexible[current]
+        if members[-1] == line:
+            members.pop()
+        else:
+            members.remove(line)
+        self._drop_if_settled(current)
+
+    def _drop_if_settled(self, c: int) -> None:
+        if not self.flexible[c] and not self.room[c]:
+            self.group[c].classes.discard(c)
+            self.group[c] = self.lost
 
     def _take(self, line: int, c: int) -> bool:
-        if self.room[c]:
-            self.use_room(c, self.placed[line])
-            self.move(line, c)
-            return True
-        exchange = _Exchange(self, line, c)
-        if exchange.search():
-            exchange.carry_out()
-            return True
-        self._split(exchange.separate)
-        return False
+        current = self.placed[line]
+        end, moves = c, list[tuple[int, int]]()
+        if not self.room[c]:
+            exchange = _Exchange(self, current, c)
+            if not exchange.search():
+                self._split(exchange.separate)
+                return False
+            end, moves = exchange.meeting, exchange.moves()
+        if self.room[end]:
+            self.room[end] -= 1
+            self.room[current] += 1
+        for member, onward in (*moves, (line, c)):
+            self.flexible[self.placed[member]].remove(member)
+            self.flexible[onward].append(member)
+            self.placed[member] = onward
+        return True
 
-    def use_room(self, taken: int, left: int) -> None:
-        self.room[taken] -= 1
-        self.room[left] += 1
-
-    def move(self, line: int, c: int) -> None:
-        self.flexible[self.placed[line]].remove(line)
-        self.flexible[c].append(line)
-        self.placed[line] = c
-
-    def _split(self, separate: dict[int, tuple[int, int] | None]) -> None:
-        old, new = self.group[next(iter(separate))], len(self.group_room)
-        room = 0
-        for c in separate:
+    def _split(self, separate: Iterable[int]) -> None:
+        classes = set(separate)
+        old, new = self.group[next(iter(classes))], _Group(classes, sum(self.room[c] for c in classes))
+        old.classes -= classes
+        old.room -= new.room
+        for c in classes:
             self.group[c] = new
-            room += self.room[c]
-        self.group_room.append(room)
-        self.group_room[old] -= room
+
+
+def _outwards(found: list[int]) -> Iterator[int]:
+    """Classes from near to far while ``found`` grows, the last found first: the first are often much like the start."""
+    while found:
+        level, found[:] = found[::-1], []
+        yield from level
 
 
 class _Exchange:
-    """A search for moves of flexible lines that make room for ``line`` in class ``target``.
+    """A search for moves of flexible lines that make room in class ``target`` for a line that leaves ``current``.
 
-    ``out`` is what the target's members can reach, ``back`` the classes from which the place that ``line`` gives up can
-    be reached. Each maps a class to (line that moves, class on the other end of its move), ``None`` at the start.
+    ``out`` is what the target's members can reach, ``back`` the classes from which the place given up can be reached.
+    Each maps a class to the one it was found from, and its start to itself; who moves is looked up on the way that is
+    taken. Both grow from near to far, so that few people move: a short way leaves the others nearer to their own dates.
     """
 
-    def __init__(self, dating: _Dating, line: int, target: int) -> None:
+    def __init__(self, dating: _Dating, current: int, target: int) -> None:
         self.dating = dating
-        self.line = line
-        self.target = target
         self.group = dating.group[target]
-        self.out: dict[int, tuple[int, int] | None] = {target: None}
-        self.back: dict[int, tuple[int, int] | None] = {dating.placed[line]: None}
-        self.out_next = [target]
-        self.back_next = [dating.placed[line]]
+        self.out = {target: target}
+        self.back = {current: current}
         self.meeting = UNPLACED
-        self.separate: dict[int, tuple[int, int] | None] = {}
+        self.separate: dict[int, int] = {}
 
     def search(self) -> bool:
         """True with ``meeting`` set, or False with ``separate``: classes that exchange nothing with the rest."""
-        # Only without room is the place given up the one way out; with room, being unreachable proves nothing.
-        backwards = not self.dating.group_room[self.group]
-        while self.out_next:
-            if self._forward(self.out_next.pop()):
+        out_found, back_found = list(self.out), list(self.back)
+        backwards = _outwards(back_found)
+        for c in _outwards(out_found):
+            if self._forward(c, out_found):
                 return True
-            if backwards:
-                if not self.back_next:
+            origin = next(backwards, None)
+            if origin is None:
+                # Only without room is the place given up the one way out; with room, being unreachable proves nothing.
+                if not self.group.room:
                     self.separate = self.back
                     return False
-                if self._backward(self.back_next.pop()):
-                    return True
+            elif self._backward(origin, back_found):
+                return True
         self.separate = self.out
         return False
 
-    def _forward(self, c: int) -> bool:
-        dating, out, group = self.dating, self.out, self.group
+    def _forward(self, c: int, found: list[int]) -> bool:
+        dating, out, back, group = self.dating, self.out, self.back, self.group
         wishes, group_of, room = dating.wishes, dating.group, dating.room
         for member in dating.flexible[c]:
             for onward in wishes[member]:
-                if onward not in out and group_of[onward] == group:
-                    out[onward] = (member, c)
-                    if room[onward] or onward in self.back:
+                if onward not in out and group_of[onward] is group:
+                    out[onward] = c
+                    if room[onward] or onward in back:
                         self.meeting = onward
                         return True
-                    self.out_next.append(onward)
+                    found.append(onward)
         return False
 
-    def _backward(self, c: int) -> bool:
-        dating, back, group = self.dating, self.back, self.group
-        for member in reversed(dating.wanted_by[c]):
-            if member < self.line:
-                break
-            origin = dating.placed[member]
-            if origin not in back and dating.group[origin] == group:
-                back[origin] = (member, c)
-                if origin in self.out:
+    def _backward(self, c: int, found: list[int]) -> bool:
+        dating, out, back, group = self.dating, self.out, self.back, self.group
+        placed, group_of = dating.placed, dating.group
+        for member in dating.wanted_by[c]:
+            origin = placed[member]
+            if origin not in back and group_of[origin] is group:
+                back[origin] = c
+                if origin in out:
                     self.meeting = origin
                     return True
-                self.back_next.append(origin)
+                found.append(origin)
         return False
 
-    def carry_out(self) -> None:
-        """Move everybody on the way, then the line itself. Free room at the meeting point ends the way there."""
-        dating, moves = self.dating, []
-        step = self.out[self.meeting]
-        onward = self.meeting
-        while step is not None:
-            moves.append((step[0], onward))
-            onward = step[1]
-            step = self.out[onward]
-        if dating.room[self.meeting]:
-            dating.use_room(self.meeting, dating.placed[self.line])
-        else:
-            step = self.back[self.meeting]
-            while step is not None:
-                moves.append(step)
-                step = self.back[step[1]]
-        for member, c in moves:
-            dating.move(member, c)
-        dating.move(self.line, self.target)
+    def moves(self) -> list[tuple[int, int]]:
+        """(line, class it moves to) on the way found. Free room at the meeting point ends the way there."""
+        found, here = [], self.meeting
+        while here != (origin := self.out[here]):
+            found.append((self._mover(origin, here), here))
+            here = origin
+        here = self.meeting
+        while not self.dating.room[self.meeting] and here != (onward := self.back[here]):
+            found.append((self._mover(here, onward), onward))
+            here = onward
+        return found
+
+    def _mover(self, origin: int, onward: int) -> int:
+        """A flexible line of ``origin`` that accepts ``onward``."""
+        return next(line for line in self.dating.flexible[origin] if onward in self.dating.wishes[line])

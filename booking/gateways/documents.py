@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,5 +51,7 @@ def calendar(event: Mapping[str, Any]) -> bytes:
     result.add("version", "2.0")
     result.add("method", "CANCEL" if event["cancelled"] else "PUBLISH")
     result.add_component(entry)
-    result.add_missing_timezones()
+    # The summer times around the appointment; the default is every one from 1970 to 2038.
+    around = (date(start_at.year - 1, 1, 1), date(start_at.year + 2, 1, 1))
+    result.add_missing_timezones(first_date=around[0], last_date=around[1])
     return bytes(result.to_ical())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
@@ -22,6 +25,16 @@ log = structlog.get_logger(__name__)
 def queue(redis: Redis) -> Queue:
     """The one RQ queue of the house."""
     return Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def begun(redis: Redis, job: str) -> None:
@@ -57,11 +70,19 @@ class RqJobs:
         except RedisError as error:
             log.warning("job_not_enqueued", job=job, error=type(error).__name__)
 
+    def _lives(self, name: str) -> bool:
+        """RQ's own list keeps the names of the dead; the key of a living worker is renewed before it expires.
+
+        One that was killed leaves its key for two minutes: on this machine its process is looked for as well.
+        """
+        host, pid = self._redis.hmget(name, "hostname", "pid")
+        if host is None or pid is None:
+            return bool(self._redis.exists(name))
+        return host != socket.gethostname().encode() or _is_running(int(pid))
+
     def health(self) -> QueueHealth | None:
         try:
-            # RQ's own list keeps the names of the dead; the key of a living worker is renewed before it expires.
-            names = Worker.all_keys(queue=self._queue)
-            alive = int(self._redis.exists(*names)) if names else 0
+            alive = sum(self._lives(name) for name in Worker.all_keys(queue=self._queue))
             return QueueHealth(self._queue.count, self._queue.failed_job_registry.get_job_count(cleanup=False), alive)
         except RedisError as error:
             log.warning("queue_unreachable", error=type(error).__name__)

@@ -91,7 +91,7 @@ def _open(world: World, actor: Actor, territory: str, typed: str, structure: str
         demande = rows.by_reference(session, normalise_reference(typed) or "")
         if demande is None or demande.territory != territory or structure not in (None, demande.structure):
             raise NotFound("demande")
-        found = _file(world, session, configuration.current(session, world.clock.now()), demande)
+        found = opened(world, session, configuration.current(session, world.clock.now()), demande)
     journal_read(world, actor, territory, "file_read", f"demande:{found.id}")
     return found
 
@@ -105,14 +105,15 @@ def of_structure(world: World, actor: Actor, territory: str, structure: str) -> 
     with world.reading() as session:
         in_force = configuration.current(session, world.clock.now())
         files = [
-            _file(world, session, in_force, demande)
+            opened(world, session, in_force, demande)
             for demande in rows.live_of_structure(session, territory, structure)
         ]
     journal_read(world, actor, territory, "files_read", f"structure:{structure}", count=len(files))
     return sorted(files, key=lambda file: file.state is not DemandeState.OFFERED)
 
 
-def _file(world: World, session: Session, in_force: Rules, demande: Demande) -> File:
+def opened(world: World, session: Session, in_force: Rules, demande: Demande) -> File:
+    """One row as a file; whoever shows it journals the reading."""
     identity = persons.identity_of(world, demande)
     main = persons.main_of(session, demande)
     motif = in_force.catalogue.motifs.get(demande.motif)

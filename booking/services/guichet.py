@@ -53,6 +53,8 @@ class Visit:
     demande_reference: str
     start_at: datetime
     on_date: date
+    site: str
+    site_name: str
     guichet: str
     motif: str
     name: str
@@ -132,6 +134,8 @@ def _visit(world: World, in_force: Rules, held: Convocation, slot: Slot, demande
         demande_reference=demande.reference,
         start_at=slot.start_at,
         on_date=slot.on_date,
+        site=slot.site,
+        site_name=_site_name(in_force, slot),
         guichet=slot.guichet,
         motif=motif.label.fr if motif else demande.motif,
         name=spoken_name(identity),
@@ -146,6 +150,11 @@ def _visit(world: World, in_force: Rules, held: Convocation, slot: Slot, demande
     )
 
 
+def _site_name(in_force: Rules, slot: Slot) -> str:
+    site = in_force.territory(slot.territory).sites.get(slot.site)
+    return site.name if site else slot.site
+
+
 def spoken_name(identity: Identity) -> str:
     """Family name in capitals, then given names, as on French papers; one name is enough."""
     return " ".join(part for part in (identity.family_name.upper(), identity.given_names) if part)
@@ -155,36 +164,45 @@ def spoken_name(identity: Identity) -> str:
 
 
 def find(world: World, actor: Actor, hall: Hall, typed: str) -> list[Visit]:
-    """Appointments of the site that answer to a reference, the text of a QR code, or a name of today's list.
+    """Appointments that answer to a reference, the text of a QR code, or a name of today's list. May be empty.
 
-    A reference finds any day; a name is sought among today's people only, because names are sealed. May be empty.
-    Raises Forbidden('missing_right').
+    A reference finds any day and any site of the territory (R-100); a name alone is sought among the people of the site
+    and day only, because names are sealed: services.finding knows more. Raises Forbidden('missing_right'),
+    InvalidInput('qr_unreadable' | 'qr_forged').
     """
     actor.require(Role.AGENT, *hall)
     reference = reference_in(world, typed)
-    if reference is None:
-        wanted = set(name_words(typed))
-        visits = day_list(world, actor, hall).visits
-        return [visit for visit in visits if wanted and wanted <= set(name_words(visit.name))]
+    found = _of_reference(world, hall, reference) if reference else []
+    if found or (reference and not typed.isalpha()):  # eight capitals may also be somebody's name
+        sites = sorted({visit.site for visit in found} - {hall.site})
+        journal_read(
+            world, actor, hall.territory, "visit_found", f"site:{hall.site}", count=len(found), elsewhere=sites
+        )
+        return found
+    wanted = set(name_words(typed))
+    visits = day_list(world, actor, hall).visits if wanted else []
+    return [visit for visit in visits if wanted <= set(name_words(visit.name))]
+
+
+def _of_reference(world: World, hall: Hall, reference: str) -> list[Visit]:
     with world.reading() as session:
         in_force = configuration.current(session, world.clock.now())
-        found = [
+        return [
             _visit(world, in_force, held, slot, _demande(session, held))
-            for held, slot in rows.of_reference(session, hall.territory, hall.site, reference)
+            for held, slot in rows.of_reference(session, hall.territory, reference)
         ]
-    journal_read(world, actor, hall.territory, "visit_found", f"site:{hall.site}", count=len(found))
-    return found
 
 
 def reference_in(world: World, typed: str) -> str | None:
     """The reference that a text names: a signed QR code whose signature holds, or a reference typed or read aloud.
 
-    None when it is neither. Raises InvalidInput('qr_forged') for a code that we did not sign.
+    None when it is neither. Raises InvalidInput: 'qr_forged' for a code that we did not sign, 'qr_unreadable' for what
+    begins as one of ours and is damaged or cut.
     """
     try:
         return documents.read_qr(world, typed)
     except InvalidInput as unread:
-        if unread.code != "qr_unreadable":
+        if unread.code != "qr_unreadable" or convocation_rules.looks_like_pass(typed):
             raise
     # A name of eight letters may look like a reference: only one with a digit, or in capitals, is taken for one.
     looks_typed = any(char.isdigit() for char in typed) or typed.isupper()
@@ -192,22 +210,23 @@ def reference_in(world: World, typed: str) -> str | None:
 
 
 def visit(world: World, actor: Actor, hall: Hall, reference: str) -> Visit:
-    """One appointment of the site. Raises NotFound('convocation'), Forbidden('missing_right')."""
+    """One appointment of the territory: of another site it is read and printed, nothing is written there (R-100).
+
+    Raises NotFound('convocation'), Forbidden('missing_right').
+    """
     actor.require(Role.AGENT, *hall)
     with world.reading() as session:
-        held, slot = _held(session, hall, reference)
+        held, slot = _held(session, hall.territory, rows.by_reference(session, reference))
         found = _visit(world, configuration.current(session, world.clock.now()), held, slot, _demande(session, held))
-    journal_read(world, actor, hall.territory, "visit_read", f"convocation:{reference}")
+    elsewhere = {} if found.site == hall.site else {"elsewhere": found.site, "from": hall.site}
+    journal_read(world, actor, hall.territory, "visit_read", f"convocation:{reference}", **elsewhere)
     return found
 
 
-def _held(session: Session, hall: Hall, reference: str, *, lock: bool = False) -> tuple[Convocation, Slot]:
-    """The appointment and its slot, if it belongs to this site: elsewhere it does not exist."""
-    held = rows.by_reference(session, reference)
-    if held is not None and lock:
-        held = rows.by_id(session, held.id, lock=True)
+def _held(session: Session, territory: str, held: Convocation | None) -> tuple[Convocation, Slot]:
+    """An appointment and its slot, if it belongs to this territory: elsewhere it does not exist."""
     slot = slot_rows.by_id(session, held.slot_id) if held else None
-    if held is None or slot is None or (slot.territory, slot.site) != hall:
+    if held is None or slot is None or slot.territory != territory:
         raise NotFound("convocation")
     return held, slot
 
@@ -228,7 +247,10 @@ class _Opened:
 
 def _open(tx: Transaction, actor: Actor, hall: Hall, reference: str) -> _Opened:
     actor.require(Role.AGENT, *hall)
-    held, slot = _held(tx.session, hall, reference, lock=True)
+    seen = rows.by_reference(tx.session, reference)
+    held, slot = _held(tx.session, hall.territory, rows.by_id(tx.session, seen.id, lock=True) if seen else None)
+    if slot.site != hall.site:  # what happens at a counter is written there
+        raise NotFound("convocation")
     demande = demandes.by_id(tx.session, held.demande_id, lock=True)
     territory = configuration.current(tx.session, tx.now).territory(hall.territory)
     if demande is None:

@@ -24,7 +24,7 @@ from booking.domain.slots import DrawKind, SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import Estimate
 from booking.ports import QueueHealth, World
-from booking.services import configuration, waitlist
+from booking.services import configuration, notices, waitlist
 from booking.services.configuration import Rules
 from booking.store import draw as draw_rows
 from booking.store import indicators as rows
@@ -37,6 +37,9 @@ S = TypeVar("S", DemandeState, SlotState)
 DRAW_LATE = timedelta(minutes=15)
 MESSAGE_LATE = timedelta(minutes=20)
 """Longer than a claim lasts (services.outbox): a message is late only when nobody carries it."""
+LETTER_LATE = timedelta(days=3)
+CALL_LATE = timedelta(days=1)
+"""What a person does by hand: a letter of Friday may leave on Monday, a call is for today (R-102)."""
 SEQUENCE_LATE = timedelta(minutes=5)
 FAILURES_SHOWN = timedelta(days=7)
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -331,6 +334,8 @@ def _alerts(
     since = {
         "draws_late": rows.draws_late(session, now - DRAW_LATE, territory),
         "urgent_late": rows.unsigned(session, now, territory, late=True),
+        "letters_late": rows.errands_late(session, notices.POST, now - LETTER_LATE, territory),
+        "calls_late": rows.errands_late(session, notices.CALL, now - CALL_LATE, territory),
     }
     yield from (Alert(code, found.count, found.oldest_at) for code, found in since.items() if found.count)
     failed = sum(count for _, count in rows.messages_failed(session, now - FAILURES_SHOWN, territory))

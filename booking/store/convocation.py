@@ -175,15 +175,14 @@ def recent_waits_days(session: Session, territory: str, family: str, since_at: d
     return [(start_at - filed_at).days for filed_at, start_at in rows]
 
 
-def of_reference(session: Session, territory: str, site: str, reference: str) -> Sequence[tuple[Convocation, Slot]]:
-    """Appointments of a site whose own reference, or whose demande's, is ``reference``; newest first."""
+def of_reference(session: Session, territory: str, reference: str) -> Sequence[tuple[Convocation, Slot]]:
+    """Appointments of a territory whose own reference, or whose demande's, is ``reference``; newest first."""
     rows = session.execute(
         select(Convocation, Slot)
         .join(Slot, Slot.id == Convocation.slot_id)
         .join(Demande, Demande.id == Convocation.demande_id)
         .where(
             Slot.territory == territory,
-            Slot.site == site,
             (Convocation.reference == reference) | (Demande.reference == reference),
             Convocation.state.in_(APPOINTMENTS),
         )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, exists, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
@@ -176,6 +176,29 @@ def keys_with(session: Session, digests: Iterable[bytes]) -> Sequence[PersonKey]
 
 def keys_of(session: Session, person_id: UUID) -> Sequence[PersonKey]:
     return session.scalars(select(PersonKey).where(PersonKey.person_id == person_id)).all()
+
+
+def live_of_keys(session: Session, territory: str, digests: Iterable[bytes]) -> Sequence[Demande]:
+    """Live demandes of a territory whose person has one of these joining keys, oldest first."""
+    people = select(PersonKey.person_id).where(PersonKey.digest.in_(list(digests)), PersonKey.joins)
+    return session.scalars(
+        select(Demande)
+        .where(Demande.person_id.in_(people), Demande.territory == territory, Demande.state.in_(LIVE_STATES))
+        .order_by(Demande.filed_at, Demande.id)
+    ).all()
+
+
+def live_without_key(session: Session, territory: str, kind: str, limit: int) -> Sequence[Demande]:
+    """Live demandes of a territory that no joining key of this kind leads to, newest first: provisional ones, and those
+    of people whose key holds a number too.
+    """
+    known = exists().where(PersonKey.person_id == Demande.person_id, PersonKey.kind == kind, PersonKey.joins)
+    return session.scalars(
+        select(Demande)
+        .where(Demande.territory == territory, Demande.state.in_(LIVE_STATES), ~known)
+        .order_by(Demande.filed_at.desc(), Demande.id)
+        .limit(limit)
+    ).all()
 
 
 def live_of_person(session: Session, person_id: UUID, family: str, *, lock: bool = False) -> Demande | None:

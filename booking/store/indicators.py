@@ -108,6 +108,20 @@ def errands(session: Session, territory: str | None = None) -> dict[str, int]:
     return dict(session.execute(statement.group_by(OutboxMessage.channel)).all())
 
 
+def errands_late(session: Session, channel: str, before_at: datetime, territory: str | None = None) -> Since:
+    """Letters (``post``) or calls that could have been done before an instant and are not."""
+    conditions: list[ColumnElement[bool]] = [
+        OutboxMessage.channel == channel,
+        OutboxMessage.sent_at.is_(None),
+        OutboxMessage.failed_at.is_(None),
+        OutboxMessage.not_before_at <= before_at,
+    ]
+    if territory is not None:
+        here = select(Demande.id).where(Demande.territory == territory)
+        conditions.append(OutboxMessage.demande_id.in_(here))
+    return _since(session, OutboxMessage.not_before_at, *conditions)
+
+
 def unsigned(session: Session, now: datetime, territory: str | None = None, *, late: bool = False) -> Since:
     """Urgent cases without their second signature; ``late``: only those whose time to sign is over."""
     conditions: list[ColumnElement[bool]] = [UrgentCase.signed_at.is_(None), UrgentCase.refused_at.is_(None)]

@@ -31,6 +31,7 @@ R = TypeVar("R")
 SIGN_IN = "/connexion"
 OF_THE_SESSION = frozenset({"/sortir", "/mon-compte/partout"})
 """Forms that end a session that is over: nothing to keep for later."""
+STAFF_ROOTS = ("/guichet/", "/referent/", "/supervision/", "/mon-compte")
 _MARK = "access"
 
 
@@ -82,6 +83,12 @@ def staff(*roles: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def access_of(view: Callable[..., object]) -> Access | None:
     """The mark of a view, None when it has none (the census test fails then)."""
     return cast("Access | None", getattr(view, _MARK, None))
+
+
+def is_staff_page() -> bool:
+    """Whether the address asked for belongs to the pages of staff; also one that does not exist there."""
+    mark = access_of(current_app.view_functions[request.endpoint]) if request.endpoint else None
+    return not mark.is_public if mark else request.path.startswith(STAFF_ROOTS)
 
 
 def world() -> World:

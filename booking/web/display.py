@@ -39,6 +39,7 @@ def install(app: Flask) -> None:
     """Teach the templates of ``app`` our words; ``asset(name)`` is the address of a static file (KeyError if none)."""
     marks = asset_marks()
     words.install(app.jinja_env)
+    app.jinja_env.globals["is_staff_page"] = access.is_staff_page
     app.jinja_env.globals["service_name"] = SERVICE_NAME
     app.jinja_env.globals["asset"] = lambda name: url_for("static", filename=name, v=marks[name])
     app.context_processor(page_values)

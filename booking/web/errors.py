@@ -1,26 +1,39 @@
 """Errors as pages: what happened, in one plain sentence, and what to do next. Never a stack trace, never a value typed.
 
+Whoever is in the middle of something goes back to it: staff to their work, an usager to the page of their demande.
 Sentences live in templates/errors/sentences.html; this module only maps an exception to a status and a code.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import traceback
+from typing import Any
 
-from flask import Flask, g, make_response, render_template
+from flask import Flask, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response
 
+from booking.domain.accounts import Actor, Role
 from booking.domain.errors import BookingError, TooMany
+from booking.gateways import catalogues
 from booking.gateways.words import TEMPLATES
-from booking.web import access
+from booking.web import access, connexion
+from booking.web.public import bearer
 
 # What a page exists for; any other status borrows the nearest of the two general ones.
 PAGES = frozenset({400, 403, 404, 405, 409, 413, 422, 429, 500, 503})
 _DEFAULT_RETRY_S = 60
+_WORK = re.compile(r"/(guichet|referent|supervision)/([^/]+)(?:/([^/]+))?")
+_PLACES = {
+    "guichet": ((Role.AGENT,), "/jour", "Revenir à la journée"),
+    "referent": ((Role.REFERENT,), "/dossiers", "Revenir aux dossiers"),
+    "supervision": ((Role.SUPERVISOR, Role.AUDITOR), "", "Revenir à la vue d’ensemble"),
+}
+_NO_SUCH_PLACE = frozenset({"territory", "site", "structure"})
 _log = logging.getLogger(__name__)
 
 
@@ -29,17 +42,32 @@ def page(status: int, code: str = "", *, retry_after_s: int | None = None) -> Re
     known = status if status in PAGES else (500 if status >= 500 else 400)
     if known == 429 and retry_after_s is None:
         retry_after_s = _DEFAULT_RETRY_S
-    body = render_template(
-        "errors/page.html",
-        status=known,
-        code=code,
-        retry_after_s=retry_after_s,
-        request_id=g.get("request_id", ""),
-    )
-    response = make_response(body, known)
+    shown: dict[str, Any] = {"code": code, "retry_after_s": retry_after_s, "request_id": g.get("request_id", "")}
+    person = access.current_staff() if access.is_staff_page() else None
+    if person is not None:
+        catalogues.choose(catalogues.SOURCE)
+        back = _work_of(person, code)
+        response = make_response(render_template("errors/staff_page.html", status=known, back=back, **shown), known)
+    else:
+        own_page = bearer.own_page(code)
+        # A page of somebody's own is there; what is not, or no more, is what they asked of it.
+        said = 409 if own_page and known == 404 else known
+        response = make_response(render_template("errors/page.html", status=said, own_page=own_page, **shown), known)
     if retry_after_s is not None:
         response.headers["Retry-After"] = str(retry_after_s)
     return response
+
+
+def _work_of(person: Actor, code: str) -> tuple[str, str]:
+    """(address, words) of the page from which somebody of staff goes on."""
+    found = _WORK.match(request.path) if code not in _NO_SUCH_PLACE else None
+    if found:
+        kind, territory, place = found.groups()
+        roles, page_of, words = _PLACES[kind]
+        where = None if kind == "supervision" else place or ""
+        if any(person.has(role, territory, where) for role in roles):
+            return f"/{'/'.join(filter(None, (kind, territory, where)))}{page_of}", words
+    return connexion.home_of(person), "Revenir à mon travail"
 
 
 def _refused(error: BookingError) -> Response:

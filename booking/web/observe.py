@@ -40,7 +40,8 @@ def _close(response: Response) -> Response:
 
     if request.endpoint == "static":
         return response
-    seconds = time.perf_counter() - g.get("started_s", time.perf_counter())
+    ended_s = time.perf_counter()
+    seconds = ended_s - g.get("started_s", ended_s)  # refused before the clock of this request was started: no time
     route = str(request.url_rule or "-")
     metrics.count(request.method, route, response.status_code, seconds)
     if request.endpoint not in WATCHERS or response.status_code >= 400:

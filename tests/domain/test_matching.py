@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from itertools import combinations, permutations, product
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
@@ -12,6 +14,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from booking.domain import matching
 from booking.domain.matching import UNPLACED
+from verifier import verify_draw
 
 Instance = tuple[list[tuple[int, ...]], list[int]]
 
@@ -152,6 +155,86 @@ def test_a_long_chain_is_no_recursion() -> None:
     assert matching.match(wishes, [1] * (n + 1)) == [*range(1, n + 1), 0]
 
 
+@pytest.mark.parametrize("patience", [0, 1, 3])
+def test_measuring_distances_again_changes_nothing(patience: int) -> None:
+    """From the very first replacement on, and in the middle of the way of a line that is then given up."""
+    chance = random.Random(11)
+    for _ in range(60):
+        k = chance.randint(2, 14)
+        wishes = [tuple(sorted(chance.sample(range(k), chance.randint(1, min(k, 4))))) for _ in range(3 * k)]
+        capacity = [chance.randint(0, 4) for _ in range(k)]
+        expected = matching.match(wishes, capacity)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(matching, "PATIENCE", patience / (len(wishes) + k))
+            assert matching.match(wishes, capacity) == expected
+
+
+def windows(n: int, slots: int, reach: int) -> Instance:
+    """Supply equal to demand, three wishes near each other: long ways, many of them without an end."""
+    chance = random.Random(n)
+    near = [range(max(0, c - reach), min(n, c + reach + 1)) for c in range(n)]
+    wishes = [tuple(sorted(chance.sample(near[i % n], 3))) for i in range(n * slots)]
+    chance.shuffle(wishes)
+    return wishes, [slots] * n
+
+
+ADVERSARIAL: dict[str, Instance] = {
+    "a path whose only room is at the far end": ([(c, c + 1) for c in range(400)] + [(0, 1), (0,)], [1] * 400 + [5]),
+    "a path of pairs": ([(c, c + 1) for c in range(200) for _ in "ab"] + [(0, 1)] * 9, [2] * 200 + [6]),
+    "a path backwards": ([(399 - c, 400 - c) for c in range(400)] + [(0,)], [1] * 401),
+    "a wide path": ([(c, c + 1, c + 2) for c in range(300)] + [(0, 1, 2)] * 3, [1] * 300 + [2, 2]),
+    "a star": ([(c % 30, 30) for c in range(400)], [9] * 30 + [60]),
+    "all tied, too many": ([tuple(range(8))] * 300, [20] * 8),
+    "all tied, exactly": ([tuple(range(8))] * 160, [20] * 8),
+    "one slot a class, nearly enough": windows(400, 1, 5),
+    "three slots a class, nearly enough": windows(130, 3, 5),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_adversarial_instances_are_placed_in_full(name: str) -> None:
+    wishes, capacity = ADVERSARIAL[name]
+    placed = matching.match(wishes, capacity)
+    assert fits(wishes, capacity, placed)
+    assert sum(c != UNPLACED for c in placed) == largest(wishes, capacity)
+    assert nothing_is_due(wishes, capacity, placed)
+
+
+@pytest.mark.parametrize("slots", [1, 2, 10, 40])
+@pytest.mark.parametrize("supply", [0.8, 1.0, 1.1])
+def test_sparse_random_instances_are_placed_in_full(slots: int, supply: float) -> None:
+    chance = random.Random(slots)
+    k = max(6, int(800 * supply / slots))
+    wishes = [tuple(sorted(chance.sample(range(k), chance.randint(2, 6)))) for _ in range(800)]
+    placed = matching.match(wishes, [slots] * k)
+    assert fits(wishes, [slots] * k, placed)
+    assert sum(c != UNPLACED for c in placed) == largest(wishes, [slots] * k)
+    assert nothing_is_due(wishes, [slots] * k, placed)
+    assert matching.match(wishes, [slots] * k) == placed
+
+
+def nothing_is_due(wishes: list[tuple[int, ...]], capacity: list[int], placed: list[int]) -> bool:
+    """No place and no earlier date is due to anybody: what the stranger's program checks, with code of its own."""
+    members: list[list[int]] = [[] for _ in capacity]
+    wanted: list[list[int]] = [[] for _ in capacity]
+    for i, c in enumerate(placed):
+        if c != UNPLACED:
+            members[c].append(i)
+            for wish in wishes[i]:
+                wanted[wish].append(i)
+    room = [slots > len(inside) for slots, inside in zip(capacity, members, strict=True)]
+    out = verify_draw.left_out(wishes, placed, members, wanted, room)
+    return not out and not verify_draw.too_late(wishes, placed, members, wanted, room)
+
+
 def test_no_line_or_no_class_is_no_fault() -> None:
     assert matching.match([], [3]) == []
     assert matching.match([(), ()], []) == [UNPLACED, UNPLACED]
+
+
+@given(instances(lines=30, classes=10, slots=3))
+def test_the_same_input_gives_the_same_and_is_left_alone(instance: Instance) -> None:
+    wishes, capacity = instance
+    before = [*wishes], [*capacity]
+    assert matching.match(wishes, capacity) == matching.match([[*wish] for wish in wishes], tuple(capacity))
+    assert (wishes, capacity) == before

@@ -289,6 +289,8 @@ def test_the_calendar_entry_is_at_the_hour_of_the_site_and_neutral(renderer: Tem
     assert entry["DTSTART"].params["TZID"] == "Europe/Paris"
     assert (entry.decoded("DTEND") - entry.decoded("DTSTART")).total_seconds() == 20 * 60
     assert b"BEGIN:VTIMEZONE" in body
+    changes = body.count(b"BEGIN:DAYLIGHT") + body.count(b"BEGIN:STANDARD") + body.count(b"RDATE")
+    assert changes <= 12, "only the summer times around the appointment"
     assert entry["STATUS"] == "CONFIRMED"
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, text, update
 
 from booking.domain.accounts import Actor, Role
 from booking.domain.demande import Contact, DemandeState
@@ -17,7 +17,9 @@ from booking.services import draw, indicators, log, outbox, slots, urgent
 from booking.services.guichet import Hall
 from booking.services.indicators import Readiness
 from booking.services.urgent import Claim
+from booking.store import indicators as rows
 from booking.store.draw import BatchState
+from booking.store.outbox import OutboxMessage
 from tests.support import filings
 from tests.support.fakes import Jobs, Sender
 from tests.support.filings import FAMILY, OTHER, TERRITORY
@@ -98,6 +100,28 @@ def test_letters_calls_and_signatures_that_wait_are_counted(world: World, superv
     assert "urgent_late" not in codes(world)
     world.clock.advance(timedelta(days=4))
     assert "urgent_late" in codes(world)
+
+
+@pytest.mark.parametrize(
+    ("channel", "code", "late_after"),
+    [("post", "letters_late", timedelta(days=3)), ("call", "calls_late", timedelta(days=1))],
+)
+def test_what_waits_to_be_done_by_hand_is_late_one_day(
+    world: World, supervisor: Actor, channel: str, code: str, late_after: timedelta
+) -> None:
+    """R-102: beside a list that nobody takes up, the page does not say that nothing is late."""
+    filings.by_staff(world, contact=Contact(postal="1 rue de l’Exemple, 40000 Mont-de-Marsan"))
+    with world.sessions() as session:
+        session.execute(update(OutboxMessage).values(channel=channel))
+        session.commit()
+    started_at = world.clock.now()
+    world.clock.advance(late_after - timedelta(minutes=1))
+    assert code not in codes(world)
+    world.clock.advance(timedelta(minutes=1))
+    found = [alert for alert in indicators.overview(world, supervisor, TERRITORY).alerts if alert.code == code]
+    assert [(alert.count, alert.since_at) for alert in found] == [(1, started_at)]
+    with world.reading() as session:
+        assert rows.errands_late(session, channel, world.clock.now(), "33-gironde").count == 0
 
 
 # --- alerts --------------------------------------------------------------------------------------------------

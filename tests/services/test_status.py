@@ -14,7 +14,7 @@ from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Forbidden, NotFound, TooMany, Unavailable
 from booking.domain.waitlist import PauseReason
 from booking.ports import World
-from booking.recent import Kind
+from booking.recent import Kind, Recent
 from booking.services import checks, demande, slots, status
 from booking.services.status import NextStep, log_receipt
 from booking.store.demande import Demande
@@ -209,8 +209,9 @@ STATES: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("values", STATES, ids=lambda values: str(values.get("state", values)))
 def test_main_and_attached_read_the_same_page_for_the_same_queries(
-    world: World, engine: Engine, values: dict[str, object]
+    world: World, engine: Engine, values: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Recent, "KEPT_S", 3600.0)  # no second ends between the two readings
     (main_link, main_id), (attached_link, _) = pair(world)
     with world.sessions() as session:
         main = session.get(Demande, main_id)

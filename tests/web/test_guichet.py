@@ -155,7 +155,7 @@ def test_arrival_and_reception_take_two_forms(client: FlaskClient, hall: World, 
         ("arrivee", {"document": "selfie", "correspond": "oui"}, 422, "Dites quel document"),
         ("issue", {"issue": "absence", "absence": ""}, 422, "Choisissez la raison de l’absence"),
         ("issue", {"issue": "absence", "absence": "no_news"}, 409, "Il est trop tôt"),
-        ("issue", {}, 422, "Répondez à cette question"),
+        ("issue", {}, 422, "Fin de la visite – À remplir."),
         ("annuler", {"raison": "wrong_line"}, 409, "rien à annuler"),
     ],
 )
@@ -176,7 +176,7 @@ def test_finding_leads_straight_to_the_visit_or_to_the_file(client: FlaskClient,
     assert post(client, search, search, {"recherche": "diallo"}).location == f"{MDM_PAGES}/visite/{reference}"
     assert post(client, search, search, {"recherche": waiting}).location == f"{MDM_PAGES}/dossier/{waiting}"
     nobody = post(client, search, search, {"recherche": "personne"})
-    assert (nobody.status_code, "Personne ne répond" in nobody.text) == (200, True)
+    assert (nobody.status_code, "Personne ne porte ce nom" in nobody.text) == (200, True)
     assert post(client, search, search, {"recherche": ""}).status_code == 422
 
 
@@ -247,6 +247,18 @@ def test_staff_type_no_unseen_character_and_no_country_outside_the_list(client: 
     assert answer.status_code == 422
     assert set(re.findall(r'id="(\w+)-error"', answer.text)) == {"family_name", "birth_country", "birth"}
     assert count(hall, Demande) == 0
+
+
+def test_a_summary_names_each_field_and_speaks_to_who_types(client: FlaskClient, hall: World) -> None:
+    page = f"{MDM_PAGES}/saisir"
+    wrong = entry(hall, family_name="", motif="", birth_year="") | {"availability": []}
+    summary = post(client, page, page, wrong).text
+    assert "Besoin – À remplir." in summary
+    assert "Nom – Écrivez au moins un nom, comme sur le document." in summary
+    empty = post(client, page, page, entry(hall) | {"availability": []}).text
+    assert "Moments possibles – Cochez au moins un moment où la personne peut venir." in empty
+    for said in (summary, empty):
+        assert "votre" not in said[said.index('class="summary-errors"') : said.index("<h1")]
 
 
 def test_a_place_that_does_not_receive_the_need_is_said(client: FlaskClient, hall: World) -> None:

@@ -128,6 +128,14 @@ def test_a_label_written_early_is_said_late() -> None:
     assert label.__html__() == "Accueil"
 
 
+@pytest.mark.parametrize("folder", ["guichet", "referent", "supervision", "connexion"])
+def test_pages_of_staff_keep_the_narrow_space_of_public_ones(folder: str) -> None:
+    """U+202F before ? ! ; and U+00A0 before a colon, on every page."""
+    wrong = re.compile(r"[\w’»)}][ \u00a0][?!;](?=[\s\"<)]|$)")
+    for path in sorted((catalogues.ROOT / "templates" / folder).rglob("*.*")):
+        assert not wrong.findall(path.read_text("utf-8")), path.name
+
+
 def raised_codes() -> set[str]:
     """Codes in the program's text: first argument of an error of ours, and what ``fields`` and ``errors`` map to."""
     codes: set[str] = set()
@@ -175,3 +183,13 @@ def test_a_code_without_sentence_is_never_shown() -> None:
     assert sentence("correction_birth_changed") != UNKNOWN
     with catalogues.using("ar"):
         assert re.search(r"[\u0600-\u06ff]", sentence("limit_file"))
+
+
+def test_a_recepisse_is_the_document_of_a_stay_never_our_paper() -> None:
+    """What we hand over is a reçu; nobody may believe that it allows to stay."""
+    stay = ("titre", "visa", "attestation", "préfecture")
+    for path in sorted(words.TEMPLATES.rglob("*.*")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").lower().splitlines(), start=1):
+            for said in re.finditer("récépissé", line):
+                near = line[max(0, said.start() - 40) : said.end() + 40]
+                assert any(word in near for word in stay), f"{path.name}:{number}: {near}"

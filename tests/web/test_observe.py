@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask, g
+from flask import Flask, Response, g
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
@@ -39,6 +39,13 @@ def test_the_pattern_is_logged_never_the_secret_in_the_address() -> None:
     ]
     assert "secret" not in str(lines)
     assert "1234" not in str(lines)
+
+
+def test_a_request_refused_before_its_clock_started_took_no_time() -> None:
+    app = Flask(__name__)
+    with app.test_request_context("/"), capture_logs() as lines:
+        observe._close(Response())
+    assert [str(line["duration_ms"]) for line in lines] == ["0.0"]
 
 
 @contextmanager

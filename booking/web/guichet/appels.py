@@ -76,7 +76,7 @@ def told(territory: str, site: str, errand: UUID) -> Response:
         errands.told(access.world(), access.actor(), territory, errand, said)
     except ValueError:
         return make_response(_to_tell(where, "required"), 422)
-    except Conflict as refused:
+    except (Conflict, NotFound) as refused:
         return make_response(_to_tell(where, refused.code), refused.status)
     flash(SAID[said], "success")
     return redirect(f"{where.root}/a-prevenir", 303)
@@ -116,7 +116,7 @@ def called(territory: str, site: str, call: UUID) -> Response:
         standby.answer(access.world(), call, answer, access.actor())
     except ValueError:
         return make_response(_last_minute(where, "required"), 422)
-    except Conflict as refused:
+    except (Conflict, NotFound) as refused:
         return make_response(_last_minute(where, refused.code), refused.status)
     flash(
         "Le rendez-vous est donné. La personne est prévenue." if answer is Answer.ACCEPTED else "C’est noté.", "success"

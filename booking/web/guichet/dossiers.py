@@ -121,8 +121,8 @@ def act_on_file(territory: str, site: str, reference: str, act: str) -> Response
     }
     try:
         verbs[act]()
-    except (InvalidInput, Conflict) as refused:
-        errors = getattr(refused, "fields", None) or {"page": refused.code}
+    except (InvalidInput, Conflict, NotFound) as refused:
+        errors = refused.fields or {"page": refused.code}
         return make_response(_file_page(where, reference, errors), refused.status)
     flash("C’est enregistré.", "success")
     return redirect(f"{where.root}/dossier/{reference}", 303)

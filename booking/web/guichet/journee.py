@@ -1,4 +1,4 @@
-"""The day list, one visit, and finding somebody."""
+"""The day list and one visit."""
 
 from __future__ import annotations
 
@@ -67,32 +67,6 @@ def _day_asked(where: place.Place) -> date:
     return asked if abs(asked - today) <= FARTHEST else today
 
 
-@blueprint.get("/<territory>/<site>/chercher")
-@access.staff(Role.AGENT)
-def search_page(territory: str, site: str) -> str:
-    return render_template("guichet/chercher.html", place=place.of(territory, site), typed="", found=None, errors={})
-
-
-@blueprint.post("/<territory>/<site>/chercher")
-@access.staff(Role.AGENT)
-def search(territory: str, site: str) -> Response:
-    """By POST: what is typed may be a name, and a name stands in no address."""
-    where = place.of(territory, site)
-    typed = request.form.get("recherche", "")[:600].strip()
-    try:
-        found = guichet.find(access.world(), access.actor(), where.hall, typed)
-        errors = {} if typed else {"recherche": "required"}
-    except InvalidInput as refused:
-        found, errors = [], {"recherche": refused.code}
-    if len(found) == 1:
-        return redirect(f"{where.root}/visite/{found[0].reference}", 303)
-    reference = None if errors or found else guichet.reference_in(access.world(), typed)
-    if reference:
-        return redirect(f"{where.root}/dossier/{reference}", 303)
-    page = render_template("guichet/chercher.html", place=where, typed=typed, found=found, errors=errors)
-    return make_response(page, 422 if errors else 200)
-
-
 # --- one visit -----------------------------------------------------------------------------------------------
 
 
@@ -114,6 +88,7 @@ def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> s
         is_due=shown.on_date <= now.astimezone(zone).date(),
         is_past=shown.start_at <= now,
         new_code="code" in request.args,
+        elsewhere=place.of(where.territory, shown.site) if shown.site != where.site else None,
         typed=request.form,
         errors=errors,
     )

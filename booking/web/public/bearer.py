@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from booking.domain.demarche import Family, Motif
 from booking.domain.territory import Territory
@@ -62,6 +62,15 @@ def carries_secret(rule: str) -> bool:
     everything that the form could do. Without a token the page needs no session, hence no cookie.
     """
     return rule.startswith("/s/<link>")
+
+
+def own_page(code: str) -> str | None:
+    """The status page under which the present address lies; None elsewhere, and when its link opens nothing.
+
+    ``code``: of the error that is shown; “demande” says that the link is not one of ours, or no longer.
+    """
+    rule, link = request.url_rule, (request.view_args or {}).get("link")
+    return f"/s/{link}" if rule and carries_secret(rule.rule) and link and code != "demande" else None
 
 
 def close(blueprint: Blueprint) -> None:

@@ -131,7 +131,7 @@ def act_on_file(territory: str, structure: str, reference: str, act: str) -> Res
     }
     try:
         verbs[act]()
-    except Conflict as refused:
+    except (Conflict, NotFound) as refused:
         return make_response(_file_page(where, reference, {"page": refused.code}), refused.status)
     flash("C’est enregistré.", "success")
     return redirect(f"{where.root}/dossier/{reference}", 303)

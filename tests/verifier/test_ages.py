@@ -1,0 +1,60 @@
+"""What verify_log.py says of ages between two draws: nothing of the honest, a name for whoever grew older."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verifier import verify_draw, verify_log
+
+NIGHT = None
+
+
+def draw(number: int, main_number: int | None, **cohorts: int) -> dict[str, Any]:
+    """A bundle with what the ages need: leaf → cohort of the people drawn."""
+    lines = [{"leaf": leaf, "code": "W", "priority": 1, "cohort": cohort} for leaf, cohort in cohorts.items()]
+    promise = {
+        "territory": "40-landes",
+        "family": "emeraude",
+        "number": number,
+        "main_number": main_number,
+        "previous": "",
+        "log": {"size": number, "root": ""},
+    }
+    return {"commitment": promise, "lines": lines}
+
+
+def notes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    report = verify_draw.Report()
+    verify_log.check_chain(before, after, report)
+    return list(report.notes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (draw(4, 2, anna=1, bilal=2), draw(5, 3, anna=1, chen=3)),
+        (draw(5, NIGHT, anna=2, bilal=3), draw(6, 3, bilal=3, chen=3)),
+        (draw(5, NIGHT, anna=2, bilal=3), draw(6, NIGHT, bilal=3, chen=3)),
+        (draw(5, NIGHT), draw(6, NIGHT, chen=1)),
+        (draw(4, 2, anna=2), draw(5, NIGHT, chen=3)),
+    ],
+)
+def test_newcomers_of_a_nightly_draw_make_nobody_suspect(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """R-21: a nightly draw shows a newcomer under the number of the next main draw, and fixes nothing."""
+    assert notes(before, after) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (draw(4, 2, anna=1, bilal=2), draw(5, 3, bilal=1)),
+        (draw(4, 2, anna=1), draw(5, 3, chen=2)),
+        (draw(5, NIGHT, anna=2, bilal=3), draw(6, 3, chen=2)),
+        (draw(5, NIGHT, anna=2, bilal=3), draw(6, 3, bilal=2)),
+        (draw(5, NIGHT, anna=2, bilal=3), draw(6, NIGHT, chen=1)),
+    ],
+)
+def test_whoever_grew_older_than_the_draw_before_is_named(before: dict[str, Any], after: dict[str, Any]) -> None:
+    assert ["ancienneté plus grande" in note for note in notes(before, after)] == [True]
