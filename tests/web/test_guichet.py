@@ -239,16 +239,6 @@ def test_what_was_typed_comes_back_with_every_error_at_once(client: FlaskClient,
     assert count(hall, Demande) == 0
 
 
-def test_staff_type_no_unseen_character_and_no_country_outside_the_list(client: FlaskClient, hall: World) -> None:
-    """R-93"""
-    page = f"{MDM_PAGES}/saisir"
-    wrong = {"family_name": "\u202eeyaid", "birth_country": "ZZ", "birth_day": "3", "birth_unknown": "day"}
-    answer = post(client, page, page, entry(hall, **wrong))
-    assert answer.status_code == 422
-    assert set(re.findall(r'id="(\w+)-error"', answer.text)) == {"family_name", "birth_country", "birth"}
-    assert count(hall, Demande) == 0
-
-
 def test_a_summary_names_each_field_and_speaks_to_who_types(client: FlaskClient, hall: World) -> None:
     page = f"{MDM_PAGES}/saisir"
     wrong = entry(hall, family_name="", motif="", birth_year="") | {"availability": []}
@@ -259,6 +249,16 @@ def test_a_summary_names_each_field_and_speaks_to_who_types(client: FlaskClient,
     assert "Moments possibles – Cochez au moins un moment où la personne peut venir." in empty
     for said in (summary, empty):
         assert "votre" not in said[said.index('class="summary-errors"') : said.index("<h1")]
+
+
+def test_staff_type_no_unseen_character_and_no_country_outside_the_list(client: FlaskClient, hall: World) -> None:
+    """R-93"""
+    page = f"{MDM_PAGES}/saisir"
+    wrong = {"family_name": "\u202eeyaid", "birth_country": "ZZ", "birth_day": "3", "birth_unknown": "day"}
+    answer = post(client, page, page, entry(hall, **wrong))
+    assert answer.status_code == 422
+    assert set(re.findall(r'id="(\w+)-error"', answer.text)) == {"family_name", "birth_country", "birth"}
+    assert count(hall, Demande) == 0
 
 
 def test_a_place_that_does_not_receive_the_need_is_said(client: FlaskClient, hall: World) -> None:
