@@ -183,3 +183,13 @@ def test_a_code_without_sentence_is_never_shown() -> None:
     assert sentence("correction_birth_changed") != UNKNOWN
     with catalogues.using("ar"):
         assert re.search(r"[\u0600-\u06ff]", sentence("limit_file"))
+
+
+def test_a_recepisse_is_the_document_of_a_stay_never_our_paper() -> None:
+    """What we hand over is a reçu; nobody may believe that it allows to stay."""
+    stay = ("titre", "visa", "attestation", "préfecture")
+    for path in sorted(words.TEMPLATES.rglob("*.*")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").lower().splitlines(), start=1):
+            for said in re.finditer("récépissé", line):
+                near = line[max(0, said.start() - 40) : said.end() + 40]
+                assert any(word in near for word in stay), f"{path.name}:{number}: {near}"
