@@ -39,13 +39,16 @@ class Size:
     queue_weeks: int
     demands: tuple[float, ...]
     looks: tuple[float, ...]
+    thorough: bool
 
 
 def size(seeds: int, *, quick: bool) -> Size:
     """``quick`` shows signs, not shares: one seed, high demand only."""
     if quick:
-        return Size((FIRST_SEED,), 26, 8, 104, (resale.HIGH,), LOOKS[-1:])
-    return Size(tuple(range(FIRST_SEED, FIRST_SEED + seeds)), 40, 26, 260, (resale.HIGH, resale.LOW), LOOKS)
+        return Size((FIRST_SEED,), 24, 8, 104, (resale.HIGH,), LOOKS[-1:], thorough=False)
+    return Size(
+        tuple(range(FIRST_SEED, FIRST_SEED + seeds)), 40, 26, 260, (resale.HIGH, resale.LOW), LOOKS, thorough=True
+    )
 
 
 def regimes(how: Size) -> list[Row]:
@@ -96,7 +99,8 @@ def counter(how: Size) -> list[Row]:
 
 
 def _attempt(kind: type[Seller], load: float, how: Size, *, amended: bool, looks: float) -> Row:
-    return resale.attempt(kind, load, how.seeds, how.weeks, amended=amended, looks=looks).plain()
+    found = resale.attempt(kind, load, how.seeds, how.weeks, amended=amended, looks=looks, thorough=how.thorough)
+    return found.plain()
 
 
 PARTS: dict[str, Callable[[Size], list[Row]]] = {
@@ -110,7 +114,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "silence": lambda how: questions.silence(how.seeds),
     "plentiful": lambda how: questions.plentiful(how.seeds, how.weeks - 6),
     "handover": lambda how: questions.handover(how.seeds),
-    "unused": lambda how: questions.unused(how.seeds[:2], how.weeks),
+    "unused": lambda how: questions.unused(how.seeds[:2], how.weeks, how.demands),
     "deadlines": lambda how: questions.deadlines(how.seeds, how.weeks),
 }
 

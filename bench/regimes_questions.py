@@ -244,7 +244,7 @@ def _handover(rules: Rules, seed: int) -> tuple[bool, ...]:
 # --- standby and proof: what they cost or give honest people -----------------------------------------------
 
 
-def unused(seeds: Sequence[int], weeks: int) -> list[Row]:
+def unused(seeds: Sequence[int], weeks: int, loads: Sequence[float]) -> list[Row]:
     """Without any seller: places that nobody used and the longest waits, by the rule for what is freed too late."""
     scene = wide_scene(weeks)
     variants = (
@@ -253,7 +253,7 @@ def unused(seeds: Sequence[int], weeks: int) -> list[Row]:
         ("proof after an unused place", Rules(unused_needs_proof=True)),
     )
     rows: list[Row] = []
-    for load in (1.5, 0.7):
+    for load in loads:
         for label, rules in variants:
             habits = Habits(per_week=load * scene.slots_per_week)
             lost = [_lost(scene, rules, habits, seed) for seed in seeds]

@@ -107,11 +107,21 @@ def observe(kind: type[Seller], load: float, plan: Plan, seeds: Sequence[int], w
 
 
 def attempt(
-    kind: type[Seller], load: float, seeds: Sequence[int], weeks: int, *, amended: bool = False, looks: float = 1.0
+    kind: type[Seller],
+    load: float,
+    seeds: Sequence[int],
+    weeks: int,
+    *,
+    amended: bool = False,
+    looks: float = 1.0,
+    thorough: bool = True,
 ) -> Result:
-    """The seller's best response: stock of entries, share of seekers to serve, the price that this many accept."""
+    """The seller's best response: stock of entries, share of seekers to serve, the price that this many accept.
+
+    Not ``thorough``: the largest stock only.
+    """
     tried = []
-    for stock in kind.stocks:
+    for stock in kind.stocks if thorough else kind.stocks[-1:]:
         for share in (0.5,) if kind.names_matter else SHARES:
             plan = Plan(stock, share, looks, amended)
             tried.append(_trade(kind, load, plan, observe(kind, load, plan, seeds, weeks)))
