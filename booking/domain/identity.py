@@ -80,6 +80,10 @@ class IdentifierKind(StrEnum):
     ANTS = "ants"
 
 
+PERSONAL = frozenset({IdentifierKind.AGDREF, IdentifierKind.PASSPORT, IdentifierKind.TITLE, IdentifierKind.NEPH})
+"""Numbers that are one person's; the others are a vehicle's or a file's."""
+
+
 class Element(StrEnum):
     """What a document can confirm of what was declared."""
 
@@ -124,9 +128,13 @@ class BirthDate:
         """True when day and month are known and are not the conventional 1 January."""
         return len(self.evidence) == len("1990-05-12")
 
+    def agrees(self, declared: BirthDate) -> bool:
+        """True when both dates prove the same: “1990” and “1 January 1990” are two ways to write an unknown day."""
+        return self.evidence == declared.evidence
+
     def completes(self, declared: BirthDate) -> bool:
-        """True when this date says what ``declared`` said, and perhaps the day or month that was left unknown."""
-        return self.text == declared.text or (declared.day is None and self.text.startswith(declared.text + "-"))
+        """True when this date says what ``declared`` proved, and perhaps the day or month that was unknown."""
+        return self.agrees(declared) or (not declared.precise and self.text.startswith(declared.evidence + "-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,25 +287,42 @@ class Correction(NamedTuple):
 
 
 def correction_allowed(admitted: Identity, new: Identity, document_confirms: frozenset[str]) -> Correction:
-    """May the identity ``admitted`` become ``new``, by an agent or referent who sees the document? (R-06 to R-08)
+    """May the identity ``admitted`` become ``new``, by an agent or referent who sees the document? (R-06 to R-08, R-70)
 
     ``admitted`` is the identity at admission, never a corrected one: two letters now and two letters next week would
     rename a person. ``document_confirms`` holds the :class:`Element` codes that the document confirms; one that
-    differs between ``admitted`` and ``new`` does not count. Reasons: ``same``, ``letters``, ``document``;
-    refused: ``birth_changed``, ``not_the_same_person``. A refusal closes the demande and opens another.
+    differs between ``admitted`` and ``new`` does not count. A country of birth is shared by too many people to prove
+    one, and so is a year: whoever parks an entry with a common name and no birthday could complete it into a buyer.
+    Only a number given at filing proves that. Reasons: ``same``, ``letters``, ``document``; refused:
+    ``birth_changed``, ``birth_unproven``, ``not_the_same_person``. A refusal closes the demande and opens another.
     """
     if not new.birth.completes(admitted.birth):
         return Correction(False, "birth_changed")
+    numbered = Element.IDENTIFIER in document_confirms and _share_a_number(admitted, new)
+    if not (numbered or new.birth.agrees(admitted.birth)):
+        return Correction(False, "birth_unproven")
     same = _agreeing(admitted, new)
     if {Element.FAMILY_NAME, Element.GIVEN_NAMES, Element.BIRTH_PLACE, Element.BIRTH_COUNTRY} <= same:
         return Correction(True, "same")
     if _few_letters(admitted, new):
         return Correction(True, "letters")
-    proven = {element for element in same if element in document_confirms and _given(admitted, element)}
-    needed = 1 if admitted.birth.precise else 2
-    if Element.BIRTH in document_confirms and len(proven - {Element.BIRTH}) >= needed:
+    if numbered or _proven(admitted, same & document_confirms, document_confirms):
         return Correction(True, "document")
     return Correction(False, "not_the_same_person")
+
+
+def _share_a_number(old: Identity, new: Identity) -> bool:
+    """Whether one number of a person, given at filing, is on both sides. No vehicle's, no file's."""
+    pairs = set(evidence_values(old)) & set(evidence_values(new))
+    return any(kind in PERSONAL for kind, _ in pairs)
+
+
+def _proven(admitted: Identity, same: set[Element], document_confirms: frozenset[str]) -> bool:
+    """The birth date as declared, and a name; for an unknown birthday, two of family name, given names and place."""
+    names = {Element.FAMILY_NAME, Element.GIVEN_NAMES} & same
+    place = {Element.BIRTH_PLACE} & same if admitted.birth_place else set()
+    enough = bool(names) if admitted.birth.precise else len(names | place) >= 2
+    return Element.BIRTH in document_confirms and enough
 
 
 def _agreeing(old: Identity, new: Identity) -> set[Element]:
@@ -305,9 +330,14 @@ def _agreeing(old: Identity, new: Identity) -> set[Element]:
     same = {element for element in before if before[element] == after[element]}
     # A place or country that was left empty is completed, not changed.
     same |= {element for element in (Element.BIRTH_PLACE, Element.BIRTH_COUNTRY) if not before[element]}
-    if set(evidence_values(old)) & set(evidence_values(new)):
-        same.add(Element.IDENTIFIER)
+    if _all_words(old) == _all_words(new):  # the two fields were swapped
+        same |= {Element.FAMILY_NAME, Element.GIVEN_NAMES}
     return same
+
+
+def _all_words(identity: Identity) -> list[str]:
+    names = canonical_names(identity)
+    return sorted(names.family + names.given)
 
 
 def _elements(identity: Identity) -> dict[Element, object]:
@@ -318,10 +348,6 @@ def _elements(identity: Identity) -> dict[Element, object]:
         Element.BIRTH_PLACE: canonical_place(identity.birth_place),
         Element.BIRTH_COUNTRY: canonical_country(identity.birth_country),
     }
-
-
-def _given(identity: Identity, element: Element) -> bool:
-    return element is Element.IDENTIFIER or bool(_elements(identity)[element])
 
 
 def _few_letters(old: Identity, new: Identity) -> bool:

@@ -257,6 +257,7 @@ def see_document(tx: Transaction, demande: Demande, actor: Actor | str, document
     over on paper. None when the identity was proven before: what the person holds still works.
     """
     _note_document(tx, demande, document)
+    _note_visit(tx, demande, document)
     secrets = persons.renew_secrets(tx.world, demande) if demande.proof < Proof.DOCUMENT else None
     demande.last_sign_at = tx.now
     _take_over(tx, demande, actor)
@@ -302,6 +303,14 @@ def _note_document(tx: Transaction, demande: Demande, document: str | None) -> N
     if document:
         details = persons.details_of(tx.world, demande)
         persons.seal_details(tx.world, demande, replace(details, document_seen=document))
+
+
+def _note_visit(tx: Transaction, demande: Demande, document: str) -> None:
+    """Whoever has arrived and shows a document that agrees, corrected or not, may be served in their place (R-73)."""
+    main = persons.main_of(tx.session, demande)
+    held = convocations.live_of(tx.session, main.id, lock=True)
+    if held is not None and held.arrived_at is not None:
+        held.document_seen, held.document_matches = document, True
 
 
 def _correct(tx: Transaction, demande: Demande, new: Identity, admitted: Identity) -> None:

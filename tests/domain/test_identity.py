@@ -1,4 +1,4 @@
-"""Names, keys and corrections: R-01 to R-09 of docs/regles.md."""
+"""Names, keys and corrections: R-01 to R-09 and R-70 of docs/regles.md."""
 
 from __future__ import annotations
 
@@ -210,35 +210,85 @@ def test_small_corrections(old: tuple[str, str], new: tuple[str, str], allowed: 
     assert identity_rules.correction_allowed(person(*old), person(*new), frozenset()) == expected
 
 
-def test_any_spelling_when_birth_and_one_more_element_agree() -> None:
+def test_any_spelling_when_birth_and_a_name_agree() -> None:
     """R-07"""
     old, married = person("Diallo"), person("Fontaine")
     allowed = identity_rules.correction_allowed
     assert allowed(old, married, BIRTH_AND_GIVEN) == (True, "document")
     assert not allowed(old, married, frozenset({Element.BIRTH})).allowed
     assert not allowed(old, married, frozenset({Element.GIVEN_NAMES, Element.BIRTH_COUNTRY})).allowed
-    swapped = person("Aïssatou", "Diallo")
-    assert allowed(old, swapped, frozenset({Element.BIRTH, Element.BIRTH_PLACE})) == (True, "document")
     # What differs between the two cannot have been confirmed.
-    assert not allowed(old, swapped, BIRTH_AND_GIVEN).allowed
-    numbered = person("Diallo", identifiers=(AGDREF,))
-    by_number = frozenset({Element.BIRTH, Element.IDENTIFIER})
-    assert allowed(numbered, person("Touré", "Fanta", identifiers=(AGDREF,)), by_number).allowed
-    assert not allowed(numbered, person("Touré", "Fanta", identifiers=(OTHER_AGDREF,)), by_number).allowed
+    assert not allowed(old, person("Fontaine", "Fanta"), BIRTH_AND_GIVEN).allowed
 
 
-def test_an_unknown_birthday_needs_two_more_elements() -> None:
+def test_the_two_fields_of_the_name_may_have_been_swapped() -> None:
     """R-07"""
+    assert identity_rules.correction_allowed(person(), person("Aïssatou", "Diallo"), frozenset()) == (True, "same")
+
+
+def test_a_country_or_a_place_proves_nobody() -> None:
+    """R-07: too many people share them; an entry of the same birthday could be sold."""
+    old, stranger = person("Diallo"), person("Fontaine", "Fanta")
+    shared = frozenset({Element.BIRTH, Element.BIRTH_PLACE, Element.BIRTH_COUNTRY})
+    assert identity_rules.correction_allowed(old, stranger, shared) == (False, "not_the_same_person")
+
+
+def test_a_number_given_at_filing_proves_the_person() -> None:
+    """R-07, R-70"""
+    allowed = identity_rules.correction_allowed
+    numbered = person("Diallo", identifiers=(AGDREF,))
+    by_number = frozenset({Element.IDENTIFIER})
+    assert allowed(numbered, person("Touré", "Fanta", identifiers=(AGDREF,)), by_number) == (True, "document")
+    assert not allowed(numbered, person("Touré", "Fanta", identifiers=(OTHER_AGDREF,)), by_number).allowed
+    assert not allowed(numbered, person("Touré", "Fanta", identifiers=(AGDREF,)), frozenset({Element.BIRTH})).allowed
+
+
+def test_an_unknown_birthday_needs_two_of_names_and_place() -> None:
+    """R-07"""
+    allowed = identity_rules.correction_allowed
     old, new = (person(name, birth=BirthDate(1990, 1, 1)) for name in ("Diallo", "Fontaine"))
-    assert not identity_rules.correction_allowed(old, new, BIRTH_AND_GIVEN).allowed
-    assert identity_rules.correction_allowed(old, new, BIRTH_AND_GIVEN | {Element.BIRTH_PLACE}).allowed
+    assert not allowed(old, new, BIRTH_AND_GIVEN).allowed
+    assert not allowed(old, new, BIRTH_AND_GIVEN | {Element.BIRTH_COUNTRY}).allowed
+    assert allowed(old, new, BIRTH_AND_GIVEN | {Element.BIRTH_PLACE}) == (True, "document")
+    assert not allowed(replace(old, birth_place=""), new, frozenset(Element)).allowed, "no place was given"
+    stranger = replace(new, given_names="Fanta")
+    assert not allowed(old, stranger, frozenset(Element)).allowed
 
 
-def test_the_birth_date_may_be_completed_never_changed() -> None:
+def test_a_birth_date_is_completed_with_a_number_only() -> None:
+    """R-70: a parked entry with a common name and no birthday cannot become a buyer."""
+    allowed = identity_rules.correction_allowed
+    vague, known = person(birth=BirthDate(1990)), person(birth=BirthDate(1990, 5, 12))
+    assert allowed(vague, known, frozenset(Element)) == (False, "birth_unproven")
+    mine = [replace(identity, identifiers=(AGDREF,)) for identity in (vague, known)]
+    assert allowed(*mine, frozenset({Element.IDENTIFIER})) == (True, "same")
+    assert allowed(*mine, frozenset({Element.BIRTH})) == (False, "birth_unproven")
+    january = replace(vague, birth=BirthDate(1990, 1, 1), identifiers=(AGDREF,))
+    assert allowed(january, mine[1], frozenset({Element.IDENTIFIER})).allowed
+    assert not allowed(replace(january, identifiers=()), known, frozenset(Element)).allowed
+
+
+@pytest.mark.parametrize("kind", sorted(set(IdentifierKind) - identity_rules.PERSONAL))
+def test_a_number_of_a_vehicle_or_a_file_proves_nobody(kind: IdentifierKind) -> None:
+    """R-70"""
+    plate = (Identifier(kind, "AB-123-CD"),)
+    vague, known = (person(birth=born, identifiers=plate) for born in (BirthDate(1990), BirthDate(1990, 5, 12)))
+    assert identity_rules.correction_allowed(vague, known, frozenset(Element)) == (False, "birth_unproven")
+
+
+@pytest.mark.parametrize(("declared", "shown"), [((1990,), (1990, 1, 1)), ((1990, 1, 1), (1990,))])
+def test_an_unknown_day_and_the_first_of_january_are_one_date(
+    declared: tuple[int, ...], shown: tuple[int, ...]
+) -> None:
+    """R-70: nobody loses a place because a register does not know their birthday."""
+    old, new = person(birth=BirthDate(*declared)), person(birth=BirthDate(*shown))
+    assert identity_rules.correction_allowed(old, new, frozenset()) == (True, "same")
+
+
+def test_a_birth_date_is_never_changed() -> None:
     """R-08"""
     everything = frozenset(Element)
     allowed = identity_rules.correction_allowed
-    assert allowed(person(birth=BirthDate(1990)), person(birth=BirthDate(1990, 5, 12)), everything) == (True, "same")
     may, june = person(birth=BirthDate(1990, 5)), person(birth=BirthDate(1990, 6))
     assert allowed(may, june, everything) == (False, "birth_changed")
     assert not allowed(person(), person(birth=BirthDate(1990, 5, 21)), everything).allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 
 import pytest
@@ -13,7 +14,7 @@ from booking.domain.demande import DemandeState, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
 from booking.ports import World
-from booking.services import files, guichet, status
+from booking.services import checks, files, guichet, persons, status
 from booking.store import demande as demandes
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
@@ -49,6 +50,12 @@ def held(world: World, reference: str) -> tuple[Convocation, Slot, Demande]:
     assert demande is not None
     assert row is not None
     return convocation, row, demande
+
+
+def served(world: World, actor: Actor, reference: str) -> None:
+    """The document is compared, then the visit ends."""
+    guichet.arrive(world, actor, MDM, reference, MATCHING)
+    guichet.conclude(world, actor, MDM, reference, Outcome.SERVED)
 
 
 def verbs(world: World) -> list[str]:
@@ -181,9 +188,61 @@ def test_whoever_says_they_paid_is_served_and_the_signal_is_kept(hall: World, aw
     assert "signal" in verbs(hall)
 
 
+@pytest.mark.parametrize(
+    ("arrival", "code"),
+    [
+        (None, "served_without_document"),
+        (Arrival(None), "served_without_document"),
+        *((Arrival(DocumentKind.PASSPORT, mismatch), "served_other_person") for mismatch in Mismatch),
+        (Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON, says_paid=True), "served_other_person"),
+    ],
+)
+def test_nobody_is_served_in_a_place_before_a_document_matches(
+    hall: World, awa: Actor, arrival: Arrival | None, code: str
+) -> None:
+    """R-73: nothing changes by the attempt; the person named may still come."""
+    reference = expected(hall, awa)
+    if arrival is not None:
+        guichet.arrive(hall, awa, MDM, reference, arrival)
+    with pytest.raises(InvalidInput, match=code):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    convocation, _, demande = held(hall, reference)
+    assert (convocation.state, demande.state, convocation.outcome) == ("confirmed", "confirmed", None)
+    served(hall, awa, reference)
+    assert held(hall, reference)[2].state is DemandeState.SERVED
+
+
+def test_whoever_forgot_their_papers_keeps_their_cohort(hall: World, awa: Actor) -> None:
+    """R-73"""
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, Arrival(None))
+    guichet.conclude(hall, awa, MDM, reference, Outcome.ADDITIONAL_INFORMATION)
+    demande = held(hall, reference)[2]
+    assert (demande.state, demande.cohort) == (DemandeState.WAITING, 3)
+
+
+def test_a_name_corrected_at_the_counter_lets_its_person_be_served(hall: World, awa: Actor) -> None:
+    """R-73: the arrival need not be noted again."""
+    reference = expected(hall, awa, "Dialo")
+    guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.NAME))
+    demande = held(hall, reference)[2]
+    identity = replace(persons.identity_of(hall, demande), family_name="Diallo")
+    checks.correct_identity(hall, demande.id, identity, awa, DocumentKind.PASSPORT, frozenset())
+    assert held(hall, reference)[0].document_matches is True
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+
+
+def test_a_document_seen_before_the_visit_serves_nobody(hall: World, awa: Actor) -> None:
+    """R-73: what a referent or another counter saw says nothing of who stands here today."""
+    reference = expected(hall, awa)
+    checks.document_seen(hall, held(hall, reference)[2].id, awa, DocumentKind.PASSPORT)
+    with pytest.raises(InvalidInput, match="served_without_document"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+
+
 def test_served_closes_the_need(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     convocation, row, demande = held(hall, reference)
     assert (convocation.state, row.state, demande.state) == ("served", "used", "served")
     assert demande.ended_at is not None
@@ -233,7 +292,7 @@ def test_an_absence_has_a_reason_and_is_not_noted_before_its_hour(hall: World, a
 
 def test_an_outcome_said_twice_is_done_once(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     assert verbs(hall).count("outcome") == 1
     with pytest.raises(Conflict, match="visit_over"):
@@ -251,6 +310,7 @@ def test_a_wrong_outcome_is_undone_with_all_that_it_cost(
 ) -> None:
     reference = expected(hall, awa)
     later(hall, hours=3)
+    guichet.arrive(hall, awa, MDM, reference, MATCHING)
     guichet.conclude(hall, awa, MDM, reference, outcome, absence)
     guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_LINE)
     convocation, row, demande = held(hall, reference)
@@ -279,7 +339,7 @@ def test_undoing_a_breakdown_gives_back_the_priority_of_before(hall: World, awa:
 
 def test_undoing_a_reception_puts_the_leaf_back_into_the_log(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_OUTCOME)
     with hall.reading() as session:
         types = [row.type for row in session.scalars(select(LogEntry).order_by(LogEntry.promised_at, LogEntry.id))]

@@ -1,7 +1,7 @@
-"""Finds what was left undone: batches that are due, an index that burnt, signed urgent cases without a slot."""
+"""Finds what was left undone: due batches, a burnt index, urgent cases without a slot, places without an order."""
 
 from booking.bootstrap import world
-from booking.services import draw, urgent, waitlist
+from booking.services import draw, standby, urgent, waitlist
 
 
 def run() -> None:
@@ -9,3 +9,4 @@ def run() -> None:
         world().jobs.enqueue("advance", str(batch_id))
     waitlist.mend(world())
     urgent.assign_waiting(world())
+    standby.open_orders(world())
