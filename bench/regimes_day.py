@@ -42,11 +42,10 @@ def generate(office: Office) -> None:
     scene = office.scene
     ahead_on = office.today() + timedelta(days=GENERATE_AHEAD_DAYS)
     from_on = office.slots[-1].on_date + timedelta(days=1) if office.slots else office.today()
-    for planned in slots.generate(scene.territory, scene.catalogue, from_on, ahead_on, NoHolidays()):
-        if planned.family == scene.family.code:
-            release_on = slots.urgent_release_on(scene.territory, planned.on_date, NoHolidays())
-            office.slots.append(SimSlot(planned, planned.urgent and office.rules.urgent, release_on))
-            office.ahead.append(office.slots[-1])
+    for planned in scene.planned(from_on, ahead_on):
+        release_on = slots.urgent_release_on(scene.territory, planned.on_date, NoHolidays())
+        office.slots.append(SimSlot(planned, planned.urgent and office.rules.urgent, release_on))
+        office.ahead.append(office.slots[-1])
 
 
 def bring_within_reach(office: Office) -> None:
@@ -109,7 +108,7 @@ def assign_at_filing(office: Office, person: Person) -> None:
     limit_at = office.now + timedelta(hours=office.scene.family.lead.nightly_h)
     for slot in sorted(office.open_slots(), key=lambda s: s.start_at):
         allowed = slot.published_in_id is not None and slot.start_at >= limit_at and person.can_come(slot)
-        kept_back = slot.freed and office.rules.instant == "left over"
+        kept_back = slot.freed_at is not None and office.rules.instant == "left over"
         if allowed and not kept_back and office.compatible(slot) == [person]:
             office.appoint(person, slot)
             return

@@ -9,6 +9,7 @@ on some seeds, keeps the best, and is judged on others.
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -80,7 +81,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Means over weeks. ``paid``: share of the used slots that were reached by paying."""
+    """Means over weeks. ``paid``: share of the used slots that were reached by paying, with its 95 % interval."""
 
     regime: str
     label: str
@@ -89,6 +90,8 @@ class Outcome:
     effort: int
     price_eur: float
     paid: float
+    paid_low: float
+    paid_high: float
     profit_eur_week: float
 
     def plain(self) -> dict[str, Any]:
@@ -150,17 +153,16 @@ def best_response(regime: Regime, seekers: int, seed: int, willing: float = WILL
 
 def play(regime: Regime, seekers: int, seeds: Sequence[int], weeks: int, willing: float = WILLING) -> Outcome:
     """Best response per seed, then ``weeks`` weeks that it has not seen."""
-    sold, profit_eur, moves = 0, 0.0, []
+    shares, profits_eur, moves = [], [], []
     for seed in seeds:
         move = best_response(regime, seekers, seed, willing)
         moves.append(move)
         chance = random.Random(f"judged:{seed}:{regime.code}")
-        for _ in range(weeks):
-            week_sold, week_eur = week(chance, regime, seekers, move, willing) if move.sales else (0, 0.0)
-            sold += week_sold
-            profit_eur += week_eur
-    lived = weeks * len(seeds)
+        lived = [week(chance, regime, seekers, move, willing) if move.sales else (0, 0.0) for _ in range(weeks)]
+        shares.append(sum(sold for sold, _ in lived) / weeks / min(SLOTS, seekers))
+        profits_eur.append(statistics.fmean([profit_eur for _, profit_eur in lived]))
     typical = moves[0]
+    paid, paid_low, paid_high = interval(shares)
     return Outcome(
         regime=regime.code,
         label=regime.label,
@@ -168,9 +170,25 @@ def play(regime: Regime, seekers: int, seeds: Sequence[int], weeks: int, willing
         sales_aimed=typical.sales,
         effort=typical.effort,
         price_eur=price_eur(seekers, typical.sales, willing) if typical.sales else 0.0,
-        paid=sold / lived / min(SLOTS, seekers),
-        profit_eur_week=profit_eur / lived,
+        paid=paid,
+        paid_low=max(0.0, paid_low),
+        paid_high=paid_high,
+        profit_eur_week=statistics.fmean(profits_eur),
     )
+
+
+STUDENT = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 7: 2.36, 9: 2.26, 11: 2.20, 14: 2.14, 19: 2.09, 23: 2.07}
+"""Two-sided 95 % points of Student's distribution by degrees of freedom; in between, the smaller number counts."""
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """(mean, low, high): the 95 % interval of a mean over independent seeds; one seed says nothing of its error."""
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return mean, mean, mean
+    freedom = max(known for known in STUDENT if known < len(values))
+    half = STUDENT[freedom] * statistics.stdev(values) / len(values) ** 0.5
+    return mean, mean - half, mean + half
 
 
 def signs(outcomes: Sequence[Outcome]) -> dict[str, bool]:

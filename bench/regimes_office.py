@@ -16,9 +16,10 @@ from hashlib import sha256
 
 from bench import regimes_day as day
 from bench.regimes_people import Habits, NoHolidays, Person, Rules, Scene, SimSlot
-from booking.domain import convocation, demande, draw, guichet, slots, waitlist
+from booking.domain import convocation, demande, draw, guichet, slots, standby, waitlist
 from booking.domain.convocation import Consequence
 from booking.domain.demande import Availability, DemandeState
+from booking.domain.draw import Line
 from booking.domain.guichet import Outcome
 from booking.domain.slots import DrawKind, PlannedDraw, SlotState
 from booking.domain.waitlist import FreezeCode, Pause, PauseReason, Standing
@@ -43,6 +44,8 @@ class Office:
         """The slots that are not over yet."""
         self.live: dict[int, Person] = {}
         self.order: list[Person] = []
+        self.listed: dict[bytes, tuple[Person, Line]] = {}
+        """The lines of the last draw of those who ticked “short notice”."""
         self.main_number = 0
         self.left_over = False
         self.received_outside = 0
@@ -151,29 +154,43 @@ class Office:
         return left_over or slots.eligible_for_main(slot, self.now, zone, lead)
 
     def _for_nightly(self, slot: SimSlot) -> bool:
-        wanted = self.rules.nightly and (slot.freed or self.rules.nightly_left_over)
+        wanted = self.rules.nightly and (slot.freed_at is not None or self.rules.nightly_left_over)
         return wanted and slots.eligible_for_nightly(slot, self.now, self.scene.family.lead)
 
-    def _lines(self, planned: PlannedDraw, by_class: dict[str, list[SimSlot]]) -> dict[bytes, tuple[Person, draw.Line]]:
+    def _lines(self, planned: PlannedDraw, by_class: dict[str, list[SimSlot]]) -> dict[bytes, tuple[Person, Line]]:
         number = self.main_number + (planned.kind is DrawKind.NIGHTLY)
         today = self.today()
         wishes_of: dict[Availability, tuple[str, ...]] = {}
         lines = {}
         for person in self.live.values():
-            standing = Standing(person.state, person.useful_on, person.attached, person.cohort)
-            found = waitlist.line_at_freeze(standing, today)
-            if found is None or found.code is not FreezeCode.DRAWN:
+            cohort = self._cohort_if_drawn(person, today, number)
+            if cohort is None:
                 continue
-            cohort = waitlist.cohort_at_freeze(standing, today, number) or 0
             if planned.kind is DrawKind.MAIN:
                 person.cohort = cohort
+            if not person.availability.patterns:
+                continue  # parked: it ages, and nothing can be given to it
             wishes = wishes_of.get(person.availability)
             if wishes is None:
                 wishes = tuple(sorted(text for text, group in by_class.items() if person.can_come(group[0])))
                 wishes_of[person.availability] = wishes
+            if not wishes and not person.availability.short_notice:
+                continue  # drawn, ranked, and nothing can be given to them: half of a night's list
             rank_group = self._rank_group(person, cohort)
-            lines[person.leaf] = person, draw.Line(person.leaf, "W", person.priority, rank_group, wishes, (), b"")
+            lines[person.leaf] = person, Line(person.leaf, "W", person.priority, rank_group, wishes, (), b"")
         return lines
+
+    def _cohort_if_drawn(self, person: Person, today: date, number: int) -> int | None:
+        """What the rules say of a person at a freeze; asked again only when something about the person changed."""
+        standing = (person.state, person.attached, person.cohort)
+        if person.cohort is None or person.drawn_as != standing:
+            now = Standing(person.state, person.useful_on, person.attached, person.cohort)
+            found = waitlist.line_at_freeze(now, today)
+            if found is None or found.code is not FreezeCode.DRAWN:
+                return None
+            person.drawn_as = standing
+            return waitlist.cohort_at_freeze(now, today, number)
+        return person.cohort
 
     def _rank_group(self, person: Person, cohort: int) -> int:
         """The cohort, or what a counterfactual order puts in its place."""
@@ -184,7 +201,7 @@ class Office:
         return cohort
 
     def _draw(
-        self, planned: PlannedDraw, lines: dict[bytes, tuple[Person, draw.Line]], by_class: dict[str, list[SimSlot]]
+        self, planned: PlannedDraw, lines: dict[bytes, tuple[Person, Line]], by_class: dict[str, list[SimSlot]]
     ) -> None:
         seed = sha256(f"{self.seed}:{planned.kind}:{planned.on_date}".encode()).digest()
         capacity = {text: [slot.place for slot in found] for text, found in by_class.items()}
@@ -199,6 +216,7 @@ class Office:
         for slot in found.values():
             slot.move(SlotState.OPEN)
         self.order = [lines[leaf][0] for leaf in sorted(outcome.ranks, key=outcome.ranks.__getitem__)]
+        self.listed = {leaf: pair for leaf, pair in lines.items() if pair[0].availability.short_notice}
         if planned.kind is DrawKind.MAIN:
             self.left_over = bool(found)
 
@@ -304,17 +322,37 @@ class Office:
 
     def _free(self, slot: SimSlot) -> None:
         slot.move(SlotState.OPEN if slot.start_at > self.now else SlotState.LOST)
-        slot.freed = True
+        slot.freed_at = self.now
 
     # --- the day ---------------------------------------------------------------------------------------------
 
     def standby(self, slot: SimSlot) -> list[Person]:
-        """Who is called for ``slot``: whoever ticked short notice and can come, in the order of the last draw."""
-        return [
-            person
-            for person in self.order
-            if person.state is DemandeState.WAITING and person.availability.short_notice and person.can_come(slot)
-        ]
+        """Who is called for ``slot``, in order: whoever ticked short notice and can come."""
+        if self.rules.standby_order == "draw":
+            return [person for person in self.order if self._may_be_called(person, slot)]
+        lines = [line for person, line in self.listed.values() if self._may_be_called(person, slot)]
+        comes_up_at = standby.comes_up_at(slot.start_at, slot.freed_at, self.scene.family.lead)
+        place = standby.place_bytes("", slot.site, slot.guichet, slot.start_at, comes_up_at)
+        seed = standby.seed(place, f"{self.seed}:{standby.round_at(comes_up_at)}".encode())
+        ordered = draw.order(lines, seed) if self.rules.standby_order == "cohort" else standby.order(lines, seed)
+        return [self.listed[line.leaf][0] for line in ordered]
+
+    def first_for(self, slot: SimSlot) -> list[Person]:
+        """Those of whom one will be called first, as far as it can be known before the place is free."""
+        if self.rules.standby_order == "draw":
+            return self.standby(slot)[:1]
+        lines = [line for person, line in self.listed.values() if self._may_be_called(person, slot)]
+        oldest_first = sorted(lines, key=lambda line: (line.priority, line.cohort))
+        if not oldest_first:
+            return []
+        if self.rules.standby_order == "cohort":
+            known = [line for line in oldest_first if line.cohort == oldest_first[0].cohort]
+        else:
+            known = list(standby.first_group(oldest_first))
+        return [self.listed[line.leaf][0] for line in known]
+
+    def _may_be_called(self, person: Person, slot: SimSlot) -> bool:
+        return person.state is DemandeState.WAITING and person.availability.short_notice and person.can_come(slot)
 
     def appoint(self, person: Person, slot: SimSlot) -> None:
         """An appointment at once: standby, urgent slot, assignment at filing."""

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class Rules:
     """What a counterfactual changes; the defaults are the rule set RDV-LOT v1.
 
     ``order``: cohort, lottery or deadline. ``instant``: None, “left over” or “any” (assignment at filing).
+    ``standby_order``: group (the rule), cohort (oldest first, new lottery), or draw: the order of the last one.
     """
 
     order: str = "cohort"
@@ -46,13 +48,15 @@ class Rules:
     instant: str | None = None
     unused_needs_proof: bool = False
     standby: bool = True
+    standby_order: str = "group"
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
     """What honest people do. Shares are between 0 and 1; ``leaves_weeks``: mean patience before they find another way.
 
-    ``flexible``: chance that a person can come to a given half-day of the week.
+    ``flexible``: chance that a person can come to a given half-day of the week. ``short_notice``: who leaves the box
+    ticked that the form shows ticked (R-74).
     """
 
     per_week: float
@@ -61,7 +65,7 @@ class Habits:
     absent: float = 0.08
     gives_back: float = 0.06
     answer_h: float = 10
-    short_notice: float = 0.2
+    short_notice: float = 0.7
     comes_back: float = 0.5
     proves: float = 0.9
     leaves_weeks: float = 12
@@ -107,10 +111,12 @@ class Person:
     dated_at: datetime | None = None
     served_at: datetime | None = None
     lapsed: bool = False
+    drawn_as: tuple[DemandeState, bool, int | None] | None = None
 
     def can_come(self, slot: SimSlot) -> bool:
-        planned = slot.planned
-        return self.availability.allows(planned.site, planned.on_date, planned.half)
+        if self.availability.excluded_on:
+            return self.availability.allows(slot.site, slot.on_date, slot.half)
+        return slot.pattern in self.availability.patterns
 
     @property
     def awaits_proof(self) -> bool:
@@ -126,21 +132,23 @@ class Person:
 
 @dataclass(slots=True, eq=False)
 class SimSlot:
-    """A slot of the domain with its state. ``freed``: somebody held it before."""
+    """A slot of the domain with its state. ``freed_at``: when somebody who held it let it go."""
 
     planned: PlannedSlot
     urgent: bool
     release_on: date
     state: SlotState = SlotState.PLANNED
     published_in_id: int | None = None
-    freed: bool = False
+    freed_at: datetime | None = None
     used_by: Person | None = None
     class_text: str = field(init=False)
+    pattern: tuple[str, int, Half] = field(init=False)
     place: Place = field(init=False)
 
     def __post_init__(self) -> None:
         planned = self.planned
         self.class_text = f"{planned.site}/{planned.family}/{planned.on_date}/{planned.half}"
+        self.pattern = planned.site, planned.on_date.weekday(), planned.half
         self.place = Place(planned.start.strftime("%H:%M"), planned.guichet)
 
     def move(self, new: SlotState) -> None:
@@ -178,12 +186,19 @@ class Scene:
     weeks: int
     halves: dict[tuple[str, int, Half], float]
     start_on: date = START_ON
+    known: dict[tuple[date, date], list[PlannedSlot]] = field(default_factory=dict, compare=False)
+
+    def planned(self, from_on: date, until_on: date) -> list[PlannedSlot]:
+        """Slots of the family from one day to another, generated once for all offices of this scene."""
+        if (from_on, until_on) not in self.known:
+            found = slots.generate(self.territory, self.catalogue, from_on, until_on, NoHolidays())
+            self.known[from_on, until_on] = [slot for slot in found if slot.family == self.family.code]
+        return self.known[from_on, until_on]
 
     @property
     def slots_per_week(self) -> int:
         week_on = self.start_on + timedelta(weeks=8)
-        planned = slots.generate(self.territory, self.catalogue, week_on, week_on + timedelta(days=6), NoHolidays())
-        return sum(slot.family == self.family.code for slot in planned)
+        return len(self.planned(week_on, week_on + timedelta(days=6)))
 
 
 class NoHolidays:
@@ -211,6 +226,7 @@ def _load() -> tuple[Territory, Catalogue]:
     return territory.parse(landes), demarche.catalogue(tomllib.loads((CONFIG / "demarches.toml").read_text()))
 
 
+@cache
 def wide_scene(weeks: int, *, daily: bool = False) -> Scene:
     """A larger office than the pilot, so that shares have narrow intervals; two sites, one thin half-day.
 

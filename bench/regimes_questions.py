@@ -10,6 +10,8 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from bench.regimes_before import BEFORE, NO_STANDBY, NOW, PROOF, UNTICKED
+from bench.regimes_market import interval
 from bench.regimes_office import Office
 from bench.regimes_people import (
     START_ON,
@@ -170,15 +172,21 @@ def plentiful(seeds: Sequence[int], weeks: int) -> list[Row]:
     return rows
 
 
+def _office(scene: Scene, rules: Rules, habits: Habits, seed: int) -> Office:
+    office = Office(scene, rules, habits, seed)
+    fill(office)
+    return office.run()
+
+
+def _middle(office: Office) -> list[Person]:
+    """People who filed in the middle of the time."""
+    from_on, until_on = START_ON + timedelta(weeks=WARM_UP_WEEKS), START_ON + timedelta(weeks=office.scene.weeks - 8)
+    return [person for person in office.people if from_on <= person.filed_at.date() < until_on]
+
+
 def _lived(scene: Scene, rules: Rules, habits: Habits, seeds: Sequence[int]) -> list[Person]:
-    """People who filed in the middle of the time, over all seeds."""
-    from_on, until_on = START_ON + timedelta(weeks=WARM_UP_WEEKS), START_ON + timedelta(weeks=scene.weeks - 8)
-    people: list[Person] = []
-    for seed in seeds:
-        office = Office(scene, rules, habits, seed)
-        fill(office)
-        people += [p for p in office.run().people if from_on <= p.filed_at.date() < until_on]
-    return people
+    """The same over all seeds."""
+    return [person for seed in seeds for person in _middle(_office(scene, rules, habits, seed))]
 
 
 def _dates(people: Sequence[Person]) -> Row:
@@ -244,29 +252,33 @@ def _handover(rules: Rules, seed: int) -> tuple[bool, ...]:
 # --- standby and proof: what they cost or give honest people -----------------------------------------------
 
 
-def unused(seeds: Sequence[int], weeks: int) -> list[Row]:
+def unused(seeds: Sequence[int], weeks: int, loads: Sequence[float]) -> list[Row]:
     """Without any seller: places that nobody used and the longest waits, by the rule for what is freed too late."""
     scene = wide_scene(weeks)
     variants = (
-        ("the rule", Rules()),
-        ("no standby", Rules(standby=False)),
-        ("proof after an unused place", Rules(unused_needs_proof=True)),
+        ("the rule", NOW),
+        ("the same, box not ticked at first", UNTICKED),
+        ("before: not ticked, order of the last draw", BEFORE),
+        ("no calls below 72 hours", NO_STANDBY),
+        ("not ticked, proof after an unused place", PROOF),
     )
     rows: list[Row] = []
-    for load in (1.5, 0.7):
-        for label, rules in variants:
-            habits = Habits(per_week=load * scene.slots_per_week)
-            lost = [_lost(scene, rules, habits, seed) for seed in seeds]
-            waits = [p.wait_weeks for p in _lived(scene, rules, habits, seeds) if p.wait_weeks is not None]
-            rows.append({"demand": load, "rule": label, "unused": round(statistics.fmean(lost), 3), **_waits(waits)})
+    for load in loads:
+        for label, rule_set in variants:
+            habits = Habits(per_week=load * scene.slots_per_week, short_notice=rule_set.ticks)
+            rules = rule_set.office
+            offices = [_office(scene, rules, habits, seed) for seed in seeds]
+            lost, low, high = interval([_lost(office) for office in offices])
+            waits = [p.wait_weeks for office in offices for p in _middle(office) if p.wait_weeks is not None]
+            share = {"unused": round(lost, 4), "low": round(low, 4), "high": round(high, 4)}
+            rows.append({"demand": load, "rule": label, **share, **_waits(waits)})
     return rows
 
 
-def _lost(scene: Scene, rules: Rules, habits: Habits, seed: int) -> float:
-    office = Office(scene, rules, habits, seed)
-    fill(office)
-    from_on, until_on = START_ON + timedelta(weeks=WARM_UP_WEEKS), START_ON + timedelta(weeks=scene.weeks - 1)
-    slots = [slot for slot in office.run().slots if from_on <= slot.on_date < until_on]
+def _lost(office: Office) -> float:
+    from_on = START_ON + timedelta(weeks=WARM_UP_WEEKS)
+    until_on = START_ON + timedelta(weeks=office.scene.weeks - 1)
+    slots = [slot for slot in office.slots if from_on <= slot.on_date < until_on]
     return sum(slot.used_by is None for slot in slots) / len(slots)
 
 

@@ -2,53 +2,55 @@
 
 Clients and controls are chosen by lot among the seekers of one simulated office, so the difference between the two is
 the effect of the seller. Being received after w weeks is worth ``1 − w/12`` of a person's value (0 to 150 €, uniform).
+The seller chooses its plan on some seeds and is judged on others; every interval comes from the differences between
+seeds, which are independent.
 """
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from bench.regimes_market import WILLING
+from bench.regimes_market import WILLING, interval
 from bench.regimes_office import Office
-from bench.regimes_people import MAX_VALUE_EUR, START_ON, Habits, Person, Rules, fill, wide_scene
-from bench.regimes_scalper import Informed, Park, Plan, Seller, Standby, Variants, WalkIn
+from bench.regimes_people import MAX_VALUE_EUR, START_ON, Habits, Person, fill, wide_scene
+from bench.regimes_scalper import Plan, Seller
 
 WORTHLESS_AFTER_WEEKS = 12
 HANDLING_EUR = 5
 NAME_EUR = 1
 LOW, HIGH = 0.7, 1.5
 WARM_UP_WEEKS = 8
-SHARES = (0.15, 0.4)
-SIGNIFICANT = 2
-AMENDED = Rules(unused_needs_proof=True)
-OPEN_TO_CHANGE = (Park, Standby, Informed, Variants, WalkIn)
+SHARES = (0.04, 0.15, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One attempt under one demand, with the best of the stocks of entries and shares of clients that were tried.
+    """One attempt under one demand, with the plan that paid best on the training seeds.
 
-    ``gain``: share of a person's value, with its standard ``error``; ``worth_eur_upper``: what the help can be worth to
-    the highest value, two errors above the gain. ``paid``: share of the used slots that were reached by paying;
-    ``paid_if_free``: the same if handling and names cost nothing. ``wasted``: slots that nobody used, of all.
+    ``gain``: share of a person's value, with ``low`` and ``high``, its 95 % interval. ``paid``: share of the used slots
+    that were reached by paying, at the gain found if it is surely above zero; ``paid_upper``: the same at the upper
+    end of every interval, so that help which may be worth its price counts as sold. ``wasted``: slots that nobody used.
     """
 
     attempt: str
     demand: str
-    amended: bool
+    rules: str
     looks: float
     stock: int
+    share: float
+    odds: float
     gain: float
-    error: float
-    worth_eur_upper: float
+    low: float
+    high: float
     price_eur: float
     profit_eur_week: float
     paid: float
-    paid_if_free: float
+    paid_upper: float
     names_week: float
     wasted: float
     wait_median_weeks: float
@@ -60,18 +62,24 @@ class Result:
 
 @dataclass(slots=True)
 class Observed:
-    """What several seeds of one office show of the people who filed in the middle of the time."""
+    """What one seed of an office shows of the people who filed in the middle of the time."""
 
     clients: list[float]
     controls: list[float]
     waits: list[float]
-    used: int = 0
-    used_by_clients: int = 0
-    slots: int = 0
-    names: int = 0
-    weeks: int = 0
-    window_weeks: int = 0
+    used: int
+    used_by_clients: int
+    slots: int
+    names_week: float
+    window_weeks: int
     """Slots are counted in the middle of the time only; names are bought all along."""
+
+    @property
+    def gain(self) -> float | None:
+        """None when there was no client or no control."""
+        if not self.clients or not self.controls:
+            return None
+        return statistics.fmean(self.clients) - statistics.fmean(self.controls)
 
 
 def benefit(person: Person) -> float:
@@ -80,91 +88,105 @@ def benefit(person: Person) -> float:
     return 0.0 if waited is None else max(0.0, 1 - waited / WORTHLESS_AFTER_WEEKS)
 
 
-def observe(kind: type[Seller], load: float, plan: Plan, seeds: Sequence[int], weeks: int) -> Observed:
-    """Live the office once per seed, with that seller."""
-    seen = Observed([], [], [])
+def observe(kind: type[Seller], load: float, plan: Plan, seed: int, weeks: int) -> Observed:
+    """Live one office with that seller."""
     scene = wide_scene(weeks)
-    habits = Habits(per_week=load * scene.slots_per_week)
     from_on = START_ON + timedelta(weeks=WARM_UP_WEEKS)
     until_on = START_ON + timedelta(weeks=weeks - WORTHLESS_AFTER_WEEKS)
-    for seed in seeds:
-        office = Office(scene, AMENDED if plan.amended else Rules(), habits, seed)
-        seller = kind(office, plan)
-        fill(office, seller.shape)
-        office.run()
-        people = [p for p in office.people if from_on <= p.filed_at.date() < until_on and not p.fake]
-        seen.clients += [benefit(p) for p in people if p.client]
-        seen.controls += [benefit(p) for p in people if p.control]
-        seen.waits += [p.wait_weeks for p in people if p.wait_weeks is not None]
-        slots = [slot for slot in office.slots if from_on <= slot.on_date < until_on]
-        seen.slots += len(slots)
-        seen.used += sum(slot.used_by is not None for slot in slots)
-        seen.used_by_clients += sum(slot.used_by is not None and slot.used_by.client for slot in slots)
-        seen.names += seller.names
-        seen.weeks += weeks
-        seen.window_weeks += weeks - WARM_UP_WEEKS - WORTHLESS_AFTER_WEEKS
-    return seen
+    habits = Habits(per_week=load * scene.slots_per_week, short_notice=plan.rules.ticks)
+    office = Office(scene, plan.rules.office, habits, seed)
+    seller = kind(office, plan)
+    fill(office, seller.shape)
+    office.run()
+    people = [p for p in office.people if from_on <= p.filed_at.date() < until_on and not p.fake]
+    slots = [slot for slot in office.slots if from_on <= slot.on_date < until_on]
+    return Observed(
+        clients=[benefit(p) for p in people if p.client],
+        controls=[benefit(p) for p in people if p.control],
+        waits=[p.wait_weeks for p in people if p.wait_weeks is not None],
+        used=sum(slot.used_by is not None for slot in slots),
+        used_by_clients=sum(slot.used_by is not None and slot.used_by.client for slot in slots),
+        slots=len(slots),
+        names_week=seller.names / weeks,
+        window_weeks=weeks - WARM_UP_WEEKS - WORTHLESS_AFTER_WEEKS,
+    )
 
 
 def attempt(
-    kind: type[Seller], load: float, seeds: Sequence[int], weeks: int, *, amended: bool = False, looks: float = 1.0
+    kind: type[Seller], load: float, seeds: Sequence[int], training: Sequence[int], weeks: int, about: Plan
 ) -> Result:
-    """The seller's best response: stock of entries, share of seekers to serve, the price that this many accept."""
-    tried = []
-    for stock in kind.stocks:
-        for share in (0.5,) if kind.names_matter else SHARES:
-            plan = Plan(stock, share, looks, amended)
-            tried.append(_trade(kind, load, plan, observe(kind, load, plan, seeds, weeks)))
-            if tried[-1].profit_eur_week <= 0:
-                break  # what a few clients would not pay for, many will not either
-    return max(tried, key=lambda result: (result.profit_eur_week, result.gain))
+    """The seller's best response among stocks, thresholds and shares; ``about``: the rules, and how the counter looks.
+
+    Without ``training`` seeds (the quick run) it takes the largest of everything.
+    """
+    plans = _plans(kind, about)
+    if not training:
+        best = plans[-1]
+    else:
+        best = max(plans, key=lambda plan: _worth(kind, plan, [observe(kind, load, plan, s, weeks) for s in training]))
+    return _judged(kind, load, best, [observe(kind, load, best, seed, weeks) for seed in seeds])
 
 
-def _trade(kind: type[Seller], load: float, plan: Plan, seen: Observed) -> Result:
-    gain = statistics.fmean(seen.clients or [0]) - statistics.fmean(seen.controls or [0])
-    error = (_error(seen.clients) ** 2 + _error(seen.controls) ** 2) ** 0.5
-    # Whoever takes over an older entry stands earlier by construction; few do, so the error says little there.
-    worth_eur = gain * MAX_VALUE_EUR if kind.names_matter or gain > SIGNIFICANT * error else 0.0
-    clients_week = seen.used_by_clients / seen.window_weeks
-    price_eur, buying = _price(kind, worth_eur, plan.share, HANDLING_EUR)
-    profit_eur = (price_eur - HANDLING_EUR) * clients_week * buying - NAME_EUR * seen.names / seen.weeks
-    active = profit_eur > 0
-    free_eur, buying_if_free = _price(kind, worth_eur, plan.share, 0)
-    by_clients = seen.used_by_clients / seen.used
-    waits = sorted(seen.waits) or [0.0]
+def _plans(kind: type[Seller], about: Plan) -> list[Plan]:
+    shares = (0.5,) if kind.names_matter else SHARES
+    return [
+        replace(about, fakes=stock, share=share, odds=odds)
+        for stock, odds, share in itertools.product(kind.stocks, kind.odds, shares)
+    ]
+
+
+def _worth(kind: type[Seller], plan: Plan, seen: Sequence[Observed]) -> tuple[float, float]:
+    """Profit first; where nothing pays, the largest gain."""
+    gain = statistics.fmean([one.gain or 0 for one in seen])
+    return max(0.0, _sale(kind, plan, seen, gain)[1]), gain
+
+
+def _sale(kind: type[Seller], plan: Plan, seen: Sequence[Observed], gain: float) -> tuple[float, float, float]:
+    """(price in €, profit in € a week, which part of the experiment's clients buys) when help is worth ``gain``."""
+    price_eur, buying = _price(kind, gain * MAX_VALUE_EUR, plan.share)
+    clients_week = statistics.fmean([one.used_by_clients / one.window_weeks for one in seen])
+    names_eur = NAME_EUR * statistics.fmean([one.names_week for one in seen])
+    return price_eur, (price_eur - HANDLING_EUR) * clients_week * buying - names_eur, buying
+
+
+def _judged(kind: type[Seller], load: float, plan: Plan, seen: Sequence[Observed]) -> Result:
+    gain, low, high = interval([one.gain for one in seen if one.gain is not None] or [0.0])
+    by_clients, _, by_clients_high = interval([one.used_by_clients / one.used for one in seen])
+    price_eur, profit_eur, buying = _sale(kind, plan, seen, gain)
+    sells = profit_eur > 0 and (low > 0 or kind.names_matter)
+    _, profit_upper_eur, buying_upper = _sale(kind, plan, seen, high)
+    waits = sorted(wait for one in seen for wait in one.waits) or [0.0]
     return Result(
         attempt=kind.label,
         demand="high" if load > 1 else "low",
-        amended=plan.amended,
+        rules=plan.rules.name,
         looks=plan.looks,
         stock=plan.fakes,
+        share=plan.share,
+        odds=plan.odds,
         gain=gain,
-        error=error,
-        worth_eur_upper=max(0.0, gain + SIGNIFICANT * error) * MAX_VALUE_EUR,
-        price_eur=price_eur if active else 0.0,
-        profit_eur_week=profit_eur if active else 0.0,
-        paid=buying * by_clients if active else 0.0,
-        paid_if_free=buying_if_free * by_clients if free_eur > 0 else 0.0,
-        names_week=seen.names / seen.weeks,
-        wasted=1 - seen.used / seen.slots,
+        low=low,
+        high=high,
+        price_eur=price_eur if sells else 0.0,
+        profit_eur_week=profit_eur if sells else 0.0,
+        paid=buying * by_clients if sells else 0.0,
+        paid_upper=buying_upper * by_clients_high if profit_upper_eur > 0 else 0.0,
+        names_week=statistics.fmean([one.names_week for one in seen]),
+        wasted=1 - sum(one.used for one in seen) / sum(one.slots for one in seen),
         wait_median_weeks=statistics.median(waits),
         wait_p99_weeks=waits[int(len(waits) * 0.99)],
     )
 
 
-def _price(kind: type[Seller], worth_eur: float, share: float, cost_eur: float) -> tuple[float, float]:
+def _price(kind: type[Seller], worth_eur: float, share: float) -> tuple[float, float]:
     """(price, which part of the experiment's clients pay it). ``worth_eur``: worth of the help to the highest value.
 
     Where everybody can be a client, the price is the one that exactly ``share`` of all seekers accept. Where only few
     names fit, the seller asks each of them half-way between cost and worth, as a monopolist does.
     """
-    if worth_eur <= cost_eur:
+    if worth_eur <= HANDLING_EUR:
         return 0.0, 0.0
     if not kind.names_matter:
         return worth_eur * (1 - share / WILLING), 1.0
-    price_eur = (worth_eur + cost_eur) / 2
+    price_eur = (worth_eur + HANDLING_EUR) / 2
     return price_eur, WILLING * (1 - price_eur / worth_eur) / share
-
-
-def _error(values: Sequence[float]) -> float:
-    return statistics.pstdev(values) / len(values) ** 0.5 if values else 0.0

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from booking.clock import SimulatedClock
 from booking.entropy import SeededEntropy
-from booking.gateways import embedded
+from booking.gateways import catalogues, embedded
 from booking.gateways.keyring import FileKeyring, initialise
 from booking.ports import World
 from booking.store import base, migrate
@@ -54,6 +54,12 @@ class Remembered(BytecodeCache):
 def pytest_configure(config: pytest.Config) -> None:
     network.forbid_outside()
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Remembered()}
+
+
+@pytest.fixture(autouse=True)
+def _in_french() -> None:
+    """A page that another test looked at in another language leaves nothing behind."""
+    catalogues.choose(catalogues.SOURCE)
 
 
 @pytest.fixture

@@ -70,7 +70,10 @@ class Arrival:
 
     @property
     def signal(self) -> str | None:
-        """S17: the person is not the one named, or says they paid. The person is served; somebody reads later."""
+        """S17: the person is not the one named, or says they paid: somebody reads later.
+
+        Whoever says they paid and is the one named is served; nobody is served in somebody else's place (R-73).
+        """
         return "S17" if self.says_paid or self.mismatch is Mismatch.OTHER_PERSON else None
 
 
@@ -112,6 +115,17 @@ class UndoReason(StrEnum):
     WRONG_LINE = "wrong_line"
     WRONG_OUTCOME = "wrong_outcome"
     ARRIVED_AFTER_ALL = "arrived_after_all"
+
+
+def check_received(outcome: Outcome, *, document_matches: bool | None) -> None:
+    """A place is for the person it names: ``served`` needs a document that was compared and matches (R-73).
+
+    Raises InvalidInput ``served_without_document`` (nothing was shown) or ``served_other_person`` (it does not match).
+    Every other outcome stays possible: who forgot their papers gets “additional information” and keeps the cohort.
+    """
+    if outcome is Outcome.SERVED and document_matches is not True:
+        code = "served_without_document" if document_matches is None else "served_other_person"
+        raise InvalidInput(code, fields={"issue": code})
 
 
 def after_visit(outcome: Outcome, *, excused: bool = False) -> Consequence:

@@ -19,8 +19,6 @@ from typing import NamedTuple
 from booking.domain.errors import InvalidInput
 
 CANON = 1
-MAX_LETTERS = 2
-LENGTH_SHARE = 5  # at most one letter in five
 
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘‛ʼʻʽʾʿˈ`´′ـ"))  # the last one is the Arabic tatweel: pure decoration
 _LIGATURES = str.maketrans(
@@ -82,6 +80,10 @@ class IdentifierKind(StrEnum):
     ANTS = "ants"
 
 
+PERSONAL = frozenset({IdentifierKind.AGDREF, IdentifierKind.PASSPORT, IdentifierKind.TITLE, IdentifierKind.NEPH})
+"""Numbers that are one person's; the others are a vehicle's or a file's."""
+
+
 class Element(StrEnum):
     """What a document can confirm of what was declared."""
 
@@ -126,9 +128,13 @@ class BirthDate:
         """True when day and month are known and are not the conventional 1 January."""
         return len(self.evidence) == len("1990-05-12")
 
+    def agrees(self, declared: BirthDate) -> bool:
+        """True when both dates prove the same: “1990” and “1 January 1990” are two ways to write an unknown day."""
+        return self.evidence == declared.evidence
+
     def completes(self, declared: BirthDate) -> bool:
-        """True when this date says what ``declared`` said, and perhaps the day or month that was left unknown."""
-        return self.text == declared.text or (declared.day is None and self.text.startswith(declared.text + "-"))
+        """True when this date says what ``declared`` proved, and perhaps the day or month that was unknown."""
+        return self.agrees(declared) or (not declared.precise and self.text.startswith(declared.evidence + "-"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,88 +293,3 @@ def joining_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
     if identity.birth.precise and (canonical_country(identity.birth_country) or canonical_place(identity.birth_place)):
         return (("name", key),)
     return tuple((f"name+{kind}", key + b"\x1f" + value) for kind, value in evidence_values(identity))
-
-
-class Correction(NamedTuple):
-    """Answer of :func:`correction_allowed`: the reason is a code for the journal or for the refusal's sentence."""
-
-    allowed: bool
-    reason: str
-
-
-def correction_allowed(admitted: Identity, new: Identity, document_confirms: frozenset[str]) -> Correction:
-    """May the identity ``admitted`` become ``new``, by an agent or referent who sees the document? (R-06 to R-08)
-
-    ``admitted`` is the identity at admission, never a corrected one: two letters now and two letters next week would
-    rename a person. ``document_confirms`` holds the :class:`Element` codes that the document confirms; one that
-    differs between ``admitted`` and ``new`` does not count. Reasons: ``same``, ``letters``, ``document``;
-    refused: ``birth_changed``, ``not_the_same_person``. A refusal closes the demande and opens another.
-    """
-    if not new.birth.completes(admitted.birth):
-        return Correction(False, "birth_changed")
-    same = _agreeing(admitted, new)
-    if {Element.FAMILY_NAME, Element.GIVEN_NAMES, Element.BIRTH_PLACE, Element.BIRTH_COUNTRY} <= same:
-        return Correction(True, "same")
-    if _few_letters(admitted, new):
-        return Correction(True, "letters")
-    proven = {element for element in same if element in document_confirms and _given(admitted, element)}
-    needed = 1 if admitted.birth.precise else 2
-    if Element.BIRTH in document_confirms and len(proven - {Element.BIRTH}) >= needed:
-        return Correction(True, "document")
-    return Correction(False, "not_the_same_person")
-
-
-def _agreeing(old: Identity, new: Identity) -> set[Element]:
-    before, after = _elements(old), _elements(new)
-    same = {element for element in before if before[element] == after[element]}
-    # A place or country that was left empty is completed, not changed.
-    same |= {element for element in (Element.BIRTH_PLACE, Element.BIRTH_COUNTRY) if not before[element]}
-    if set(evidence_values(old)) & set(evidence_values(new)):
-        same.add(Element.IDENTIFIER)
-    return same
-
-
-def _elements(identity: Identity) -> dict[Element, object]:
-    names = canonical_names(identity)
-    return {
-        Element.FAMILY_NAME: names.family,
-        Element.GIVEN_NAMES: names.given,
-        Element.BIRTH_PLACE: canonical_place(identity.birth_place),
-        Element.BIRTH_COUNTRY: canonical_country(identity.birth_country),
-    }
-
-
-def _given(identity: Identity, element: Element) -> bool:
-    return element is Element.IDENTIFIER or bool(_elements(identity)[element])
-
-
-def _few_letters(old: Identity, new: Identity) -> bool:
-    """At most two letters in all, and in each name, place and country at most a fifth of its length."""
-    before, after = _letters(old), _letters(new)
-    changes = [(len(a), osa_distance(a, b)) for a, b in zip(before, after, strict=True)]
-    fits = all(change * LENGTH_SHARE <= length for length, change in changes)
-    return sum(change for _, change in changes) <= MAX_LETTERS and fits
-
-
-def _letters(identity: Identity) -> tuple[str, str, str, str]:
-    return (
-        "".join(name_words(identity.family_name)),
-        "".join(name_words(identity.given_names)),
-        canonical_place(identity.birth_place).replace(" ", ""),
-        canonical_country(identity.birth_country),
-    )
-
-
-def osa_distance(left: str, right: str) -> int:
-    """Letters added, removed, replaced or swapped with their neighbour to go from one word to the other."""
-    before_last: list[int] = []
-    last = list(range(len(right) + 1))
-    for i, a in enumerate(left, start=1):
-        row = [i]
-        for j, b in enumerate(right, start=1):
-            best = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and b == left[i - 2]:
-                best = min(best, before_last[j - 2] + 1)
-            row.append(best)
-        before_last, last = last, row
-    return last[-1]

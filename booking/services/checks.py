@@ -8,12 +8,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from booking.domain import checks as rules
+from booking.domain import correction as correction_rules
 from booking.domain import identity as identity_rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.checks import CodeOutcome, CodeState
+from booking.domain.correction import Correction
 from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
-from booking.domain.identity import Correction, Identity
+from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
@@ -259,6 +261,7 @@ def see_document(tx: Transaction, demande: Demande, actor: Actor | str, document
     over on paper. None when the identity was proven before: what the person holds still works.
     """
     _note_document(tx, demande, document)
+    _note_visit(tx, demande, document)
     secrets = persons.renew_secrets(tx.world, demande) if demande.proof < Proof.DOCUMENT else None
     demande.last_sign_at = tx.now
     _take_over(tx, demande, actor)
@@ -279,7 +282,7 @@ def correct_identity(
         if demande.admitted_at is None or demande.state not in LIVE_STATES:
             raise Conflict("not_admitted")
         admitted = persons.admitted_identity_of(tx.world, demande)
-        answer = identity_rules.correction_allowed(admitted, new, confirms)
+        answer = correction_rules.correction_allowed(admitted, new, confirms)
         verb = "identity_corrected" if answer.allowed else "identity_correction_refused"
         tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
         if answer.allowed:
@@ -304,6 +307,14 @@ def _note_document(tx: Transaction, demande: Demande, document: str | None) -> N
     if document:
         details = persons.details_of(tx.world, demande)
         persons.seal_details(tx.world, demande, replace(details, document_seen=document))
+
+
+def _note_visit(tx: Transaction, demande: Demande, document: str) -> None:
+    """Whoever has arrived and shows a document that agrees, corrected or not, may be served in their place (R-73)."""
+    main = persons.main_of(tx.session, demande)
+    held = convocations.live_of(tx.session, main.id, lock=True)
+    if held is not None and held.arrived_at is not None:
+        held.document_seen, held.document_matches = document, True
 
 
 def _correct(tx: Transaction, demande: Demande, new: Identity, admitted: Identity) -> None:

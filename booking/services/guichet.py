@@ -264,8 +264,9 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
     """The person is there: what was shown, whether it matches. Said again, the newer word counts.
 
     A matching document gives proof L2 and takes over; True when link and code changed by it, to be handed over on
-    paper. Somebody else, or somebody who says they paid, is a signal for a person to read; the one at the counter is
-    served. Raises NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    paper. Somebody else, or somebody who says they paid, is a signal for a person to read. Whoever paid for their own
+    place is served; somebody else is not served in it (:func:`conclude`). Raises NotFound,
+    Conflict('visit_not_today' | 'visit_over'), Forbidden.
     """
     with transaction(world) as tx:
         opened = _open(tx, actor, hall, reference)
@@ -298,8 +299,9 @@ def conclude(
 ) -> None:
     """What came of the visit. Only an absence without news costs something: a new cohort, told with how to contest.
 
-    Said twice it is done once. ``absence``: why the person did not come, for an absence only. Raises
-    InvalidInput('absence_reason'), NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    Said twice it is done once. ``absence``: why the person did not come, for an absence only. ``served`` needs an
+    arrival with a document that matches. Raises InvalidInput('absence_reason' | 'served_without_document' |
+    'served_other_person'), NotFound, Conflict('visit_not_today' | 'visit_over'), Forbidden.
     """
     if (outcome is Outcome.ABSENCE) is (absence is None):
         raise InvalidInput("absence_reason", fields={"absence": "absence_reason"})
@@ -309,6 +311,7 @@ def conclude(
             if opened.held.outcome == outcome and opened.held.outcome_reason == absence:
                 return
             raise Conflict("visit_over")
+        rules.check_received(outcome, document_matches=opened.held.document_matches)
         if outcome is Outcome.ABSENCE and opened.slot.start_at > tx.now:
             raise Conflict("absence_too_early")
         opened.held.outcome, opened.held.outcome_reason = outcome, absence

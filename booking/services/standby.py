@@ -1,32 +1,36 @@
-"""Below 72 hours a freed slot goes to whoever can come at short notice, in the order of the last draw, from the top.
+"""Below 72 hours a freed slot goes to whoever can come at short notice, in an order drawn for it once it is free.
 
 The rule names the slot and the person; the staff member telephones and says what happened. Each skip has a coded
-reason.
+reason. The order comes from a beacon round that nobody knew when the slot was given back (booking.domain.standby).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 from booking.domain import slots as slot_rules
+from booking.domain import standby as rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.demande import Channel, Contact, DemandeState
 from booking.domain.demarche import Lead
+from booking.domain.draw import Line
 from booking.domain.errors import Conflict, NotFound
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation, persons
-from booking.services.transaction import Transaction, transaction
+from booking.services.transaction import SYSTEM, Transaction, attempt, transaction
 from booking.store import demande as demandes
 from booking.store import slots as slot_rows
 from booking.store import waitlist as rows
 from booking.store.demande import Demande
 from booking.store.slots import Slot
-from booking.store.waitlist import StandbyCall
+from booking.store.waitlist import StandbyCall, StandbyOrder
 
 OVER = "over"
 """End of a call whose slot was taken, or whose person does not wait any more."""
@@ -61,10 +65,103 @@ class Call:
     rank: int
 
 
+# --- the order of calls --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _ComingUp:
+    """A slot for short notice whose order is not drawn yet."""
+
+    slot_id: UUID
+    comes_up_at: datetime
+    place: bytes
+    batch_id: UUID
+
+
+def open_orders(world: World) -> int:
+    """Draw the order of calls of each slot that came up and whose beacon round is out; how many. Idempotent.
+
+    A round that does not come is waited for fifteen minutes: then the server's own value orders the slot, and says so.
+    """
+    opened, reachable = 0, True
+    for coming in _coming_up(world):
+        now = world.clock.now()
+        number = world.beacon.round_for(rules.round_at(coming.comes_up_at))
+        # Outside the transaction: asking the beacon may use the network, and one that is down is asked once a run.
+        value = world.beacon.signature(number, now) if reachable else None
+        reachable = reachable and (value is not None or now < world.beacon.round_at(number))
+        source = world.beacon.source
+        if value is None and rules.stand_in_due(coming.comes_up_at, now):
+            source, value = rules.SERVER, world.keys.digest("standby", coming.place)[1]
+        if value is not None:
+            opened += attempt(world, partial(_open_order, coming=coming, source=source, number=number, value=value))
+    return opened
+
+
+def _coming_up(world: World) -> list[_ComingUp]:
+    now = world.clock.now()
+    with world.reading() as session:
+        families = configuration.current(session, now).catalogue.families
+        found = []
+        for slot in rows.standby_slots(session, now, now + LONGEST):
+            lead = families[slot.family].lead
+            up_at = rules.comes_up_at(slot.start_at, slot.freed_at, lead)
+            if not slot_rules.is_standby(slot, now, lead) or rows.order_of(session, slot.id, up_at) is not None:
+                continue
+            batch_id = rows.last_batch(session, slot.territory, slot.family)
+            if batch_id is not None:
+                place = rules.place_bytes(slot.territory, slot.site, slot.guichet, slot.start_at, up_at)
+                found.append(_ComingUp(slot.id, up_at, place, batch_id))
+    return found
+
+
+def _open_order(tx: Transaction, coming: _ComingUp, source: str, number: int, value: bytes) -> bool:
+    """False when somebody else was faster: the first order of a slot stands."""
+    if rows.order_of(tx.session, coming.slot_id, coming.comes_up_at) is not None:
+        return False
+    slot = slot_rows.by_id(tx.session, coming.slot_id, lock=True)
+    if slot is None or slot.state is not SlotState.OPEN:
+        return False
+    ordered = rules.order(_candidates(tx, slot, coming.batch_id), rules.seed(coming.place, value))
+    tx.session.add(
+        StandbyOrder(
+            id=tx.new_id(),
+            slot_id=slot.id,
+            batch_id=coming.batch_id,
+            comes_up_at=coming.comes_up_at,
+            opened_at=tx.now,
+            source=source,
+            beacon_round=number,
+            value=value,
+            leaves=[line.leaf.hex() for line in ordered],
+        )
+    )
+    drawn = {"source": source, "round": number, "value": value.hex(), "batch": str(coming.batch_id)}
+    tx.note(SYSTEM, "standby_ordered", f"slot:{slot.id}", slot.territory, people=len(ordered), **drawn)
+    tx.session.flush()
+    return True
+
+
+def _candidates(tx: Transaction, slot: Slot, batch_id: UUID) -> list[Line]:
+    """The drawn lines of the last draw whose person waits, ticked “short notice” and can come."""
+    lines = rows.drawn_lines(tx.session, batch_id)
+    ids = [line.demande_id for line in lines]
+    people, attached = rows.people(tx.session, ids), demandes.attached_of(tx.session, ids)
+    return [
+        Line(line.leaf, line.code, line.priority, line.cohort, (), (), line.salt)
+        for line in lines
+        if line.demande_id in people and _can_come(people[line.demande_id], attached[line.demande_id], slot)
+    ]
+
+
+# --- the calls -----------------------------------------------------------------------------------------------
+
+
 def next_call(world: World, territory_code: str, actor: Actor) -> Call | None:
     """The call to make now: the unfinished one, else the earliest freed slot and the first person in order for it.
 
-    None when there is no such slot, or nobody who can come. Raises Forbidden for whoever is not an agent there.
+    None when there is no such slot, when its order is not drawn yet, or when nobody can come. Raises Forbidden for
+    whoever is not an agent there.
     """
     actor.require(Role.AGENT, territory_code)
     with transaction(world) as tx:
@@ -123,25 +220,26 @@ def _name(tx: Transaction, territory: Territory, actor: Actor) -> StandbyCall | 
 
 
 def _first(tx: Transaction, slot: Slot, lead: Lead) -> tuple[UUID, UUID, int] | None:
-    """(demande, draw, rank) of the first person in order for a slot."""
-    order = rows.last_order(tx.session, slot.territory, slot.family)
-    if order is None or not slot_rules.is_standby(slot, tx.now, lead):
+    """(demande, draw, rank) of the first person in the order of calls for a slot."""
+    if not slot_rules.is_standby(slot, tx.now, lead):
         return None
-    batch_id, lines = order
+    up_at = rules.comes_up_at(slot.start_at, slot.freed_at, lead)
+    order = rows.order_of(tx.session, slot.id, up_at)
+    if order is None:
+        return None
+    demande_of = {line.leaf.hex(): line.demande_id for line in rows.drawn_lines(tx.session, order.batch_id)}
     called = rows.called_for(tx.session, slot.id)
-    people = rows.people(tx.session, [line.demande_id for line in lines if line.demande_id not in called])
-    for line in lines:
-        demande = people.get(line.demande_id)
-        if demande is not None and _can_come(tx, demande, slot):
-            return demande.id, batch_id, line.rank or 0
+    for rank, leaf in enumerate(order.leaves, 1):
+        demande = demandes.by_id(tx.session, demande_of[leaf]) if demande_of[leaf] not in called else None
+        if demande and _can_come(demande, demandes.attached_entries(tx.session, demande.id), slot):
+            return demande.id, order.batch_id, rank
     return None
 
 
-def _can_come(tx: Transaction, demande: Demande, slot: Slot) -> bool:
+def _can_come(demande: Demande, attached: Sequence[Demande], slot: Slot) -> bool:
     if demande.state is not DemandeState.WAITING or demande.attached_to_id is not None:
         return False
-    entries = demandes.attached_entries(tx.session, demande.id)
-    availability = persons.drawn_availability(demande, entries)
+    availability = persons.drawn_availability(demande, attached)
     return availability.short_notice and availability.allows(slot.site, slot.on_date, slot.half)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -230,6 +230,16 @@ def attached_entries(session: Session, demande_id: UUID) -> Sequence[Demande]:
         .where(Demande.attached_to_id == demande_id, Demande.state.in_(_DRAWABLE))
         .order_by(Demande.filed_at, Demande.id)
     ).all()
+
+
+def attached_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, list[Demande]]:
+    """The same for several demandes at once."""
+    found: dict[UUID, list[Demande]] = {demande_id: [] for demande_id in ids}
+    wanted = select(Demande).where(Demande.attached_to_id.in_(ids), Demande.state.in_(_DRAWABLE))
+    for entry in session.scalars(wanted.order_by(Demande.filed_at, Demande.id)):
+        if entry.attached_to_id is not None:
+            found[entry.attached_to_id].append(entry)
+    return found
 
 
 def live_on_contact(session: Session, contact_digest: bytes) -> int:

@@ -64,7 +64,8 @@ def blank(key: str, channel: Channel, territory: Territory, site: str | None = N
     """A new form: one's own site at any time, French, present in person."""
     # Each half-day is ticked for itself: unticking one must not leave “all of them” behind.
     half = sorted(half_days(territory, site, None)) if site else []
-    return Typed(key, {"canal": channel, "lang": "fr"}, [f"{site}/{weekday}/{part}" for weekday, part in half])
+    boxes = [f"{site}/{weekday}/{part}" for weekday, part in half]
+    return Typed(key, {"canal": channel, "lang": "fr"}, boxes, frozenset({"short_notice"}))
 
 
 def typed_in(form: MultiDict[str, str]) -> Typed:

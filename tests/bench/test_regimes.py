@@ -6,7 +6,6 @@ Small on purpose: shares and waits are docs/simulation.md's business, not a test
 from __future__ import annotations
 
 import json
-import random
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +14,16 @@ import pytest
 from bench import regimes
 from bench import regimes_market as market
 from bench import regimes_questions as questions
+from bench.regimes_attempts import Informed, Park, Standby, WalkIn
+from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, NOW
 from bench.regimes_data import profile
+from bench.regimes_honest import corrections
 from bench.regimes_office import Office
-from bench.regimes_people import START_ON, Habits, Person, Rules, fill, pilot_scene, wide_scene
-from bench.regimes_resale import AMENDED, observe
-from bench.regimes_scalper import POOL, Park, Plan, Seller, Standby, Variants, WalkIn
-from booking.domain.demande import DemandeState
+from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, fill, pilot_scene, wide_scene
+from bench.regimes_resale import observe
+from bench.regimes_scalper import POOL, Plan, Seller
+from booking.domain import draw
+from booking.domain.demande import Availability, DemandeState
 from booking.domain.slots import SlotState
 
 
@@ -77,45 +80,81 @@ def test_more_demand_makes_longer_waits():
 
 
 def test_filing_for_clients_buys_nothing():
-    seen = observe(Seller, 1.5, Plan(0, 0.4), (1,), 26)
-    assert abs(sum(seen.clients) / len(seen.clients) - sum(seen.controls) / len(seen.controls)) < 0.12
+    gain = observe(Seller, 1.5, Plan(0, 0.4), 1, 26).gain
+    assert gain is not None
+    assert abs(gain) < 0.12
 
 
-def test_a_vague_entry_becomes_a_stranger_unless_the_country_stops_counting():
-    seller = Park(Office(wide_scene(1), Rules(), Habits(per_week=1), 1), Plan(0, 0.5))
-    amended = Park(seller.office, Plan(0, 0.5, amended=True))
+def test_a_vague_entry_became_a_stranger_and_does_not_any_more():
+    built = Office(wide_scene(1), Rules(), Habits(per_week=1), 1)
+    before, now = (Park(built, Plan(0, 0.5, rules=rules)) for rules in (BEFORE, NOW))
     vague = next(POOL.vague())
-    stranger = POOL.person(random.Random(1))
-    same_given = type(stranger)("Zzyzx", vague.given_names, type(stranger.birth)(vague.birth.year, 5, 12), "", "GN")
-    assert seller.one_person(vague, same_given)
-    assert not amended.one_person(vague, same_given)
+    born = type(vague.birth)(vague.birth.year, 5, 12)
+    same_given = type(vague)("Zzyzx", vague.given_names, born, "", "GN")
+    same_names = type(vague)(vague.family_name, vague.given_names, born, "", "GN")
+    homonym = type(vague)(vague.family_name, vague.given_names, vague.birth, "", "GN")
+    assert before.one_person(vague, same_given)
+    assert not now.one_person(vague, same_given)
+    assert not now.one_person(vague, same_names)
+    assert now.one_person(vague, homonym), "who has the same name and no birthday either cannot be told apart"
 
 
-def test_a_spelling_that_can_be_mended_is_attached_before_the_draw():
-    for amended, expected in ((False, 3), (True, 0)):
-        built = Office(wide_scene(1), AMENDED if amended else Rules(), Habits(per_week=1), 1)
-        seller = Variants(built, Plan(0, 0.5, amended=amended))
-        client = Person(seller.fake_availability(), client=True, identity=POOL.person(random.Random(1)))
-        built.file(client)
-        assert seller.names == expected
+def test_the_old_rule_for_corrections_was_wider_than_the_new_one():
+    rows = {(row["people"], row["rule"]): row["lost_per_1000"] for row in corrections((1,))}
+    assert rows["everybody", BEFORE.name] <= rows["everybody", NOW.name]
+    assert rows["the same, a number was given", NOW.name] == 0
 
 
-def test_another_persons_convocation_is_worth_something_only_where_its_bearer_is_received():
-    received, refused = (observe(WalkIn, 0.7, Plan(60, 0.4, amended=amended), (1,), 26) for amended in (False, True))
-    gains = [sum(s.clients) / len(s.clients) - sum(s.controls) / len(s.controls) for s in (received, refused)]
-    assert gains[0] > gains[1] + 0.05
+def test_another_persons_convocation_is_worth_something_only_where_nobody_looks():
+    received, refused = (observe(WalkIn, 0.7, Plan(60, 0.4, rules=rules), 1, 26).gain for rules in (BEFORE, NOW))
+    assert received is not None
+    assert refused is not None
+    assert received > refused + 0.05
 
 
-def test_an_unused_place_burns_an_invented_name():
+def test_an_unused_place_burns_an_invented_name_where_it_needs_a_proof():
     scene = wide_scene(16)
     names = []
-    for rules in (Rules(), AMENDED):
+    for rules in (Rules(), Rules(unused_needs_proof=True)):
         built = Office(scene, rules, Habits(per_week=20), 1)
-        seller = Standby(built, Plan(40, 0.4, amended=rules is AMENDED))
+        seller = Standby(built, Plan(40, 0.4))
         fill(built, seller.shape)
         built.run()
         names.append(seller.names)
     assert names[1] > 2 * names[0]
+
+
+def called_first(rules: Rules, number_waiting: int) -> tuple[Office, SimSlot, list[Person]]:
+    """A client alone in the oldest cohort, others who ticked short notice behind, and a free place of tomorrow."""
+    built = Office(wide_scene(8), rules, Habits(per_week=0.01), 1)
+    everywhere = Availability(frozenset(built.scene.halves), short_notice=True)
+    people = [Person(everywhere, client=not number) for number in range(number_waiting)]
+    built.run()
+    slot = next(slot for slot in built.slots if slot.state is SlotState.OPEN)
+    for number, person in enumerate(people):
+        built.file(person)
+        line = draw.Line(person.leaf, "W", 1, 1 if number == 0 else 2, (), (), b"")
+        built.listed[person.leaf] = person, line
+    built.order = people
+    return built, slot, people
+
+
+def test_nobody_can_aim_a_place_given_back_at_the_last_minute():
+    """R-71: whom a seller can foresee is one person, one cohort, or nobody in particular."""
+    foreseen = {}
+    for rules in (DRAW_ORDER, COHORT_FIRST, NOW):
+        built, slot, people = called_first(rules.office, 12)
+        foreseen[rules.name] = len(built.first_for(slot))
+        assert set(built.standby(slot)) == set(people)
+        seller = Informed(built, Plan(0, 0.4, odds=0.8, rules=rules))
+        assert seller.good_odds(slot) is (rules is not NOW)
+    assert list(foreseen.values()) == [1, 1, 12]
+
+
+def test_the_interval_of_a_mean_contains_it_and_one_seed_claims_nothing():
+    mean, low, high = market.interval([0.1, 0.2, 0.3])
+    assert low < mean < high
+    assert market.interval([0.4]) == (0.4, 0.4, 0.4)
 
 
 def test_a_reserve_given_first_does_nothing_and_given_last_is_a_priority():

@@ -1,4 +1,4 @@
-"""At the counter: R-44 to R-53 of docs/regles.md."""
+"""At the counter: R-44 to R-53 and R-73 of docs/regles.md."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def test_a_wrong_person_and_a_paid_place_are_signalled() -> None:
     assert Arrival(DocumentKind.PASSPORT, Mismatch.NAME).signal is None
     paid = Arrival(DocumentKind.PASSPORT, says_paid=True)
     assert (paid.identified, paid.signal) == (True, "S17")
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize(
+    ("matches", "code"), [(True, None), (None, "served_without_document"), (False, "served_other_person")]
+)
+def test_only_the_person_named_is_served(outcome: Outcome, matches: bool | None, code: str | None) -> None:
+    """R-73"""
+    if outcome is Outcome.SERVED and code:
+        with pytest.raises(InvalidInput, match=code):
+            guichet.check_received(outcome, document_matches=matches)
+    else:
+        guichet.check_received(outcome, document_matches=matches)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

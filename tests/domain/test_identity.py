@@ -1,4 +1,4 @@
-"""Names, keys and corrections: R-01 to R-09 of docs/regles.md."""
+"""Names and keys: R-01 to R-05 of docs/regles.md."""
 
 from __future__ import annotations
 
@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 
 from booking.domain import identity as identity_rules
 from booking.domain.errors import InvalidInput
-from booking.domain.identity import BirthDate, Correction, Element, Identifier, IdentifierKind, Identity
-
-AGDREF = Identifier(IdentifierKind.AGDREF, "7503 0123 45")
-OTHER_AGDREF = Identifier(IdentifierKind.AGDREF, "7503012399")
-PASSPORT = Identifier(IdentifierKind.PASSPORT, "18AB12345")
-
-
-def person(family: str = "Diallo", given_names: str = "Aïssatou", **changes: object) -> Identity:
-    base = Identity(family, given_names, BirthDate(1990, 5, 12), "Conakry", "GN")
-    return replace(base, **changes)  # type: ignore[arg-type]
+from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity
+from tests.support.identities import AGDREF, OTHER_AGDREF, PASSPORT, identities, person
 
 
 def joins(left: Identity, right: Identity) -> bool:
@@ -160,16 +152,6 @@ def test_without_place_and_country_only_a_number_joins() -> None:
     assert joins(replace(nowhere, identifiers=(PASSPORT,)), replace(nowhere, identifiers=(PASSPORT,)))
 
 
-identities = st.builds(
-    person,
-    st.sampled_from(["Diallo", "DIALLÓ", "Barry"]),
-    st.sampled_from(["Aïssatou", "Aissatou", "Marie"]),
-    birth=st.sampled_from([BirthDate(1990, 5, 12), BirthDate(1990, 5), BirthDate(1990), BirthDate(1990, 1, 1)]),
-    birth_country=st.sampled_from(["GN", "99330", "SN", ""]),
-    identifiers=st.lists(st.sampled_from([AGDREF, OTHER_AGDREF, PASSPORT]), max_size=2, unique=True).map(tuple),
-)
-
-
 @given(identities, identities)
 @settings(max_examples=300)
 def test_two_entries_that_join_have_one_name_key(left: Identity, right: Identity) -> None:
@@ -187,85 +169,3 @@ def test_evidence_has_one_value_per_number_however_typed() -> None:
     nothing = Identifier(IdentifierKind.VIN, " - ")
     identity = person(identifiers=(PASSPORT, AGDREF, again, nothing))
     assert identity_rules.evidence_values(identity) == (("agdref", b"7503012345"), ("passport", b"18AB12345"))
-
-
-BIRTH_AND_GIVEN = frozenset({Element.BIRTH, Element.GIVEN_NAMES})
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "allowed"),
-    [
-        (("Lefèvre", "Marie"), ("LEFEVRE", "Marie"), "same"),
-        (("Martinez", "Lucia"), ("Martines", "Lucia"), "letters"),
-        (("Kowalczykowa", "Anna"), ("Kowlaczykwoa", "Anna"), "letters"),  # two swaps are two letters
-        (("Kowalczykowa", "Anna"), ("Kowlaczykwao", "Anna"), None),
-        (("Kowalczykowa", "Aleksandra"), ("Kovalczykowa", "Alexandra"), None),  # one and two letters are three
-        (("Diallo", "Ada"), ("Dialla", "Ada"), "letters"),
-        (("Diallo", "Ada"), ("Dialba", "Ada"), None),  # two letters of six are more than a fifth
-        (("Ly", "Jean-Baptiste"), ("Wu", "Jean-Baptiste"), None),
-    ],
-)
-def test_small_corrections(old: tuple[str, str], new: tuple[str, str], allowed: str | None) -> None:
-    """R-06"""
-    expected = Correction(True, allowed) if allowed else Correction(False, "not_the_same_person")
-    assert identity_rules.correction_allowed(person(*old), person(*new), frozenset()) == expected
-
-
-def test_any_spelling_when_birth_and_one_more_element_agree() -> None:
-    """R-07"""
-    old, married = person("Diallo"), person("Fontaine")
-    allowed = identity_rules.correction_allowed
-    assert allowed(old, married, BIRTH_AND_GIVEN) == (True, "document")
-    assert not allowed(old, married, frozenset({Element.BIRTH})).allowed
-    assert not allowed(old, married, frozenset({Element.GIVEN_NAMES, Element.BIRTH_COUNTRY})).allowed
-    swapped = person("Aïssatou", "Diallo")
-    assert allowed(old, swapped, frozenset({Element.BIRTH, Element.BIRTH_PLACE})) == (True, "document")
-    # What differs between the two cannot have been confirmed.
-    assert not allowed(old, swapped, BIRTH_AND_GIVEN).allowed
-    numbered = person("Diallo", identifiers=(AGDREF,))
-    by_number = frozenset({Element.BIRTH, Element.IDENTIFIER})
-    assert allowed(numbered, person("Touré", "Fanta", identifiers=(AGDREF,)), by_number).allowed
-    assert not allowed(numbered, person("Touré", "Fanta", identifiers=(OTHER_AGDREF,)), by_number).allowed
-
-
-def test_an_unknown_birthday_needs_two_more_elements() -> None:
-    """R-07"""
-    old, new = (person(name, birth=BirthDate(1990, 1, 1)) for name in ("Diallo", "Fontaine"))
-    assert not identity_rules.correction_allowed(old, new, BIRTH_AND_GIVEN).allowed
-    assert identity_rules.correction_allowed(old, new, BIRTH_AND_GIVEN | {Element.BIRTH_PLACE}).allowed
-
-
-def test_the_birth_date_may_be_completed_never_changed() -> None:
-    """R-08"""
-    everything = frozenset(Element)
-    allowed = identity_rules.correction_allowed
-    assert allowed(person(birth=BirthDate(1990)), person(birth=BirthDate(1990, 5, 12)), everything) == (True, "same")
-    may, june = person(birth=BirthDate(1990, 5)), person(birth=BirthDate(1990, 6))
-    assert allowed(may, june, everything) == (False, "birth_changed")
-    assert not allowed(person(), person(birth=BirthDate(1990, 5, 21)), everything).allowed
-    assert not allowed(person(), person(birth=BirthDate(1990)), everything).allowed
-    assert allowed(person(birth_place=""), person(), everything) == (True, "same")
-
-
-def test_small_steps_cannot_rename_a_person() -> None:
-    """R-09: the comparison is with the identity at admission."""
-    admitted, first, second = person("Kowalczykowa"), person("Kowalczykoba"), person("Kobalcsykoba")
-    assert identity_rules.correction_allowed(admitted, first, frozenset()).allowed
-    assert identity_rules.correction_allowed(first, second, frozenset()).allowed
-    assert not identity_rules.correction_allowed(admitted, second, frozenset()).allowed
-
-
-@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
-def test_distance_is_symmetric_and_bounded(left: str, right: str) -> None:
-    """R-06"""
-    distance = identity_rules.osa_distance(left, right)
-    assert distance == identity_rules.osa_distance(right, left)
-    assert abs(len(left) - len(right)) <= distance <= max(len(left), len(right))
-    assert (distance == 0) == (left == right)
-
-
-@given(identities, identities, st.frozensets(st.sampled_from(list(Element))))
-def test_no_correction_moves_a_birth_date(old: Identity, new: Identity, confirms: frozenset[str]) -> None:
-    """R-08"""
-    if identity_rules.correction_allowed(old, new, confirms).allowed:
-        assert new.birth.completes(old.birth)

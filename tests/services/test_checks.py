@@ -303,7 +303,7 @@ def test_who_finds_a_foreign_contact_on_file_replaces_it_and_owes_nothing(world:
 # --- corrections ---------------------------------------------------------------------------------------------
 
 DIALO = replace(AMINATA, family_name="Dialo")
-BIRTH_AND_PLACE = frozenset({Element.BIRTH, Element.BIRTH_PLACE})
+BIRTH_AND_GIVEN = frozenset({Element.BIRTH, Element.GIVEN_NAMES})
 
 
 def joining_keys(world: World, person_id: UUID | None) -> int:
@@ -353,7 +353,7 @@ def test_a_document_may_show_that_two_entries_are_one_person(world: World) -> No
     second = by_staff(world, identity=married)
     third = by_staff(world, identity=married, contact=NOBODY)
     assert row(world, second.demande_id).attached_to_id is None
-    checks.correct_identity(world, second.demande_id, AMINATA, agent(world), "passport", BIRTH_AND_PLACE)
+    checks.correct_identity(world, second.demande_id, AMINATA, agent(world), "passport", BIRTH_AND_GIVEN)
     found = [row(world, receipt.demande_id) for receipt in (first, second, third)]
     assert [entry.attached_to_id for entry in found] == [None, first.demande_id, first.demande_id]
     assert len({entry.person_id for entry in found}) == 1

@@ -8,22 +8,19 @@ from datetime import time
 import pytest
 from sqlalchemy import select
 
-from booking.domain.accounts import Actor, Right, Role
+from booking.domain.accounts import Actor
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
 from booking.ports import World
-from booking.services import files, guichet, status
-from booking.services.guichet import Hall
-from booking.store import demande as demandes
-from booking.store.convocation import Convocation
+from booking.services import checks, files, guichet, persons, status
 from booking.store.demande import Demande
 from booking.store.journal import JournalRow
 from booking.store.log import LogEntry
-from booking.store.slots import Slot
 from tests.support.filings import posted
 from tests.support.staff import DAX, MDM, agent, appoint, day, later, register, seed, slot
+from tests.support.visits import expected, held
 
 MATCHING = Arrival(DocumentKind.PASSPORT)
 
@@ -38,19 +35,10 @@ def awa(hall: World) -> Actor:
     return agent(hall, "awa", "mont-de-marsan")
 
 
-def expected(world: World, actor: Actor, name: str = "Diallo", hour: int = 10) -> str:
-    """Somebody with an appointment today; nine o'clock has just struck."""
-    return appoint(world, register(world, actor, name), slot(world, day(world), time(hour)))
-
-
-def held(world: World, reference: str) -> tuple[Convocation, Slot, Demande]:
-    with world.reading() as session:
-        convocation = session.scalars(select(Convocation).where(Convocation.reference == reference)).one()
-        demande = demandes.by_id(session, convocation.demande_id)
-        row = session.get(Slot, convocation.slot_id)
-    assert demande is not None
-    assert row is not None
-    return convocation, row, demande
+def served(world: World, actor: Actor, reference: str) -> None:
+    """The document is compared, then the visit ends."""
+    guichet.arrive(world, actor, MDM, reference, MATCHING)
+    guichet.conclude(world, actor, MDM, reference, Outcome.SERVED)
 
 
 def verbs(world: World) -> list[str]:
@@ -88,68 +76,6 @@ def test_the_mark_of_the_day_changes_with_each_event_and_only_then(hall: World, 
     guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     marks.append(guichet.day_mark(hall, awa, MDM, day(hall)))
     assert len(set(marks)) == 3
-
-
-def test_somebody_is_found_by_convocation_reference_qr_and_name(hall: World, awa: Actor) -> None:
-    from booking.services import documents
-
-    reference = expected(hall, awa, "N’Diaye-Sow")
-    convocation, row, demande = held(hall, reference)
-    spoken = f"{reference[:4].lower()} {reference[4:]}" if any(c.isdigit() for c in reference) else reference
-    for typed in (reference, spoken, demande.reference, documents.qr_text(hall, convocation, row), "ndiaye sow", "sow"):
-        assert [visit.reference for visit in guichet.find(hall, awa, MDM, typed)] == [reference], typed
-    assert guichet.find(hall, awa, MDM, "dupont") == []
-
-
-def test_a_code_signed_by_somebody_else_is_refused(hall: World, awa: Actor) -> None:
-    from booking.services import documents
-
-    reference = expected(hall, awa)
-    convocation, row, _ = held(hall, reference)
-    text = documents.qr_text(hall, convocation, row)
-    forged = text[:-12] + ("A" if text[-12] != "A" else "B") + text[-11:]
-    with pytest.raises(InvalidInput, match="qr_forged"):
-        guichet.find(hall, awa, MDM, forged)
-
-
-def test_an_appointment_of_another_site_is_read_here_and_written_there(hall: World, awa: Actor) -> None:
-    """R-100: found by each of its codes, journalled with both sites; nothing about the visit is recorded from here."""
-    from booking.services import documents
-
-    elsewhere = appoint(hall, register(hall, awa), slot(hall, day(hall), time(10), hall=DAX, guichet="dax-pan-1"))
-    convocation, row, demande = held(hall, elsewhere)
-    for typed in (elsewhere, demande.reference, documents.qr_text(hall, convocation, row)):
-        assert [(visit.reference, visit.site) for visit in guichet.find(hall, awa, MDM, typed)] == [(elsewhere, "dax")]
-    assert guichet.visit(hall, awa, MDM, elsewhere).site_name == "Sous-préfecture, Dax"
-    with hall.reading() as session:
-        details = session.scalars(select(JournalRow.details).where(JournalRow.verb == "visit_read")).one()
-    assert details == {"elsewhere": "dax", "from": "mont-de-marsan"}
-    with pytest.raises(NotFound):
-        guichet.arrive(hall, awa, MDM, elsewhere, MATCHING)
-    with pytest.raises(NotFound):
-        guichet.conclude(hall, awa, MDM, elsewhere, Outcome.SERVED)
-    with pytest.raises(NotFound):
-        guichet.undo(hall, awa, MDM, elsewhere, UndoReason.WRONG_LINE)
-
-
-def test_nobody_of_another_territory_is_found(hall: World, awa: Actor) -> None:
-    reference = expected(hall, awa)
-    elsewhere = Hall("33-gironde", "bordeaux")
-    stranger = replace(awa, rights=frozenset({Right(Role.AGENT, *elsewhere)}))
-    assert guichet.find(hall, stranger, elsewhere, reference) == []
-    with pytest.raises(NotFound):
-        guichet.visit(hall, stranger, elsewhere, reference)
-
-
-def test_a_damaged_code_is_neither_a_reference_nor_a_name(hall: World, awa: Actor) -> None:
-    for typed in ("TDR1-AAAA", "tdr1 - aaaa", "TDR1-"):
-        with pytest.raises(InvalidInput, match="qr_unreadable"):
-            guichet.find(hall, awa, MDM, typed)
-
-
-def test_a_name_of_eight_capitals_is_still_a_name(hall: World, awa: Actor) -> None:
-    reference = expected(hall, awa, "Martinez")
-    assert [visit.reference for visit in guichet.find(hall, awa, MDM, "MARTINEZ")] == [reference]
 
 
 def test_a_matching_document_proves_who_it_is(hall: World, awa: Actor) -> None:
@@ -212,9 +138,61 @@ def test_whoever_says_they_paid_is_served_and_the_signal_is_kept(hall: World, aw
     assert "signal" in verbs(hall)
 
 
+@pytest.mark.parametrize(
+    ("arrival", "code"),
+    [
+        (None, "served_without_document"),
+        (Arrival(None), "served_without_document"),
+        *((Arrival(DocumentKind.PASSPORT, mismatch), "served_other_person") for mismatch in Mismatch),
+        (Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON, says_paid=True), "served_other_person"),
+    ],
+)
+def test_nobody_is_served_in_a_place_before_a_document_matches(
+    hall: World, awa: Actor, arrival: Arrival | None, code: str
+) -> None:
+    """R-73: nothing changes by the attempt; the person named may still come."""
+    reference = expected(hall, awa)
+    if arrival is not None:
+        guichet.arrive(hall, awa, MDM, reference, arrival)
+    with pytest.raises(InvalidInput, match=code):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    convocation, _, demande = held(hall, reference)
+    assert (convocation.state, demande.state, convocation.outcome) == ("confirmed", "confirmed", None)
+    served(hall, awa, reference)
+    assert held(hall, reference)[2].state is DemandeState.SERVED
+
+
+def test_whoever_forgot_their_papers_keeps_their_cohort(hall: World, awa: Actor) -> None:
+    """R-73"""
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, Arrival(None))
+    guichet.conclude(hall, awa, MDM, reference, Outcome.ADDITIONAL_INFORMATION)
+    demande = held(hall, reference)[2]
+    assert (demande.state, demande.cohort) == (DemandeState.WAITING, 3)
+
+
+def test_a_name_corrected_at_the_counter_lets_its_person_be_served(hall: World, awa: Actor) -> None:
+    """R-73: the arrival need not be noted again."""
+    reference = expected(hall, awa, "Dialo")
+    guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.NAME))
+    demande = held(hall, reference)[2]
+    identity = replace(persons.identity_of(hall, demande), family_name="Diallo")
+    checks.correct_identity(hall, demande.id, identity, awa, DocumentKind.PASSPORT, frozenset())
+    assert held(hall, reference)[0].document_matches is True
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+
+
+def test_a_document_seen_before_the_visit_serves_nobody(hall: World, awa: Actor) -> None:
+    """R-73: what a referent or another counter saw says nothing of who stands here today."""
+    reference = expected(hall, awa)
+    checks.document_seen(hall, held(hall, reference)[2].id, awa, DocumentKind.PASSPORT)
+    with pytest.raises(InvalidInput, match="served_without_document"):
+        guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+
+
 def test_served_closes_the_need(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     convocation, row, demande = held(hall, reference)
     assert (convocation.state, row.state, demande.state) == ("served", "used", "served")
     assert demande.ended_at is not None
@@ -264,7 +242,7 @@ def test_an_absence_has_a_reason_and_is_not_noted_before_its_hour(hall: World, a
 
 def test_an_outcome_said_twice_is_done_once(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     assert verbs(hall).count("outcome") == 1
     with pytest.raises(Conflict, match="visit_over"):
@@ -282,6 +260,7 @@ def test_a_wrong_outcome_is_undone_with_all_that_it_cost(
 ) -> None:
     reference = expected(hall, awa)
     later(hall, hours=3)
+    guichet.arrive(hall, awa, MDM, reference, MATCHING)
     guichet.conclude(hall, awa, MDM, reference, outcome, absence)
     guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_LINE)
     convocation, row, demande = held(hall, reference)
@@ -310,7 +289,7 @@ def test_undoing_a_breakdown_gives_back_the_priority_of_before(hall: World, awa:
 
 def test_undoing_a_reception_puts_the_leaf_back_into_the_log(hall: World, awa: Actor) -> None:
     reference = expected(hall, awa)
-    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
+    served(hall, awa, reference)
     guichet.undo(hall, awa, MDM, reference, UndoReason.WRONG_OUTCOME)
     with hall.reading() as session:
         types = [row.type for row in session.scalars(select(LogEntry).order_by(LogEntry.promised_at, LogEntry.id))]

@@ -1,13 +1,18 @@
-"""A place freed too late for a draw: the rule names who is called, in the order of the last draw."""
+"""A place freed too late for a draw: the rule names who is called, in an order drawn once the place is free."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from booking.domain.accounts import Actor, Role
+from booking.domain.beacon import LOCAL
+from booking.domain.canonical import instant
 from booking.domain.demande import Availability, Contact, DemandeState, Half
 from booking.domain.errors import Conflict, Forbidden, NotFound
 from booking.domain.identity import BirthDate, Identity
@@ -16,7 +21,9 @@ from booking.ports import World
 from booking.services import convocation, demande, draw, slots, standby
 from booking.services.standby import Answer
 from booking.store.draw import BatchLine
+from booking.store.journal import JournalRow
 from booking.store.slots import Slot
+from booking.store.waitlist import StandbyCall, StandbyOrder
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
 
@@ -54,6 +61,8 @@ def freed(world: World) -> World:
     start_at = far[0].start_at
     world.clock.advance(start_at - timedelta(days=2) - world.clock.now())  # type: ignore[attr-defined]
     convocation.give_back(world, holder, "phone", "usager")
+    world.clock.advance(timedelta(minutes=2))  # type: ignore[attr-defined]
+    standby.open_orders(world)
     return world
 
 
@@ -63,24 +72,64 @@ def holder_of(world: World) -> object:
 
 
 def order(world: World) -> list[object]:
-    """Who may be called, in the order of the draw."""
+    """Who may be called, recomputed from what is stored as a stranger would."""
     with world.reading() as session:
-        lines = session.scalars(select(BatchLine).where(BatchLine.rank.is_not(None)).order_by(BatchLine.rank)).all()
-    short = [line.demande_id for line in lines if filings.row(world, line.demande_id).availability["short_notice"]]
-    return [one for one in short if filings.row(world, one).state is DemandeState.WAITING]
+        drawn = session.scalars(select(StandbyOrder)).one()
+        slot = session.get(Slot, drawn.slot_id)
+        rows = session.scalars(select(BatchLine).where(BatchLine.batch_id == drawn.batch_id, BatchLine.code == "W"))
+        lines = {row.leaf: row for row in rows}
+    assert slot is not None
+    place = "\x1f".join([TERRITORY, slot.site, slot.guichet, instant(slot.start_at), instant(drawn.comes_up_at)])
+    seed = hashlib.sha256(b"RDV-STANDBY-v1" + sha(place.encode()) + sha(drawn.value)).digest()
+    ranked = sorted(lines, key=lambda leaf: (hmac.digest(seed, leaf, "sha256"), leaf))  # fewer than 15: one group
+    people = [filings.row(world, lines[leaf].demande_id) for leaf in ranked]
+    return [one.id for one in people if one.availability["short_notice"] and one.state is DemandeState.WAITING]
+
+
+def sha(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class Unreachable:
+    """A beacon whose rounds never arrive."""
+
+    source, chain = LOCAL.source, LOCAL.chain
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def round_for(self, at: datetime) -> int:
+        return LOCAL.round_for(at)
+
+    def round_at(self, round_number: int) -> datetime:
+        return LOCAL.round_at(round_number)
+
+    def signature(self, round_number: int, now: datetime) -> bytes | None:
+        self.asked += 1
+        return None
+
+    def verify(self, round_number: int, signature: bytes) -> bool:
+        return False
+
+
+def forget_the_order(world: World) -> None:
+    with world.sessions() as session:
+        session.execute(delete(StandbyOrder))
 
 
 def test_people_are_called_from_the_top_and_a_skip_names_the_next(freed: World) -> None:
-    """R-62"""
+    """R-62, R-71"""
     agent = filings.agent(freed)
     expected = order(freed)
-    named = []
+    named, references = [], []
     for _ in expected[:-1]:
         call = standby.next_call(freed, TERRITORY, agent)
         assert call is not None
         named.append(call.rank)
+        references.append(call.reference)
         standby.answer(freed, call.call_id, Answer.NO_ANSWER, agent)
     assert named == sorted(named)
+    assert references == [filings.row(freed, one).reference for one in expected[:-1]]  # type: ignore[arg-type]
     last = standby.next_call(freed, TERRITORY, agent)
     assert last is not None
     standby.answer(freed, last.call_id, Answer.ACCEPTED, agent)
@@ -147,3 +196,72 @@ def test_an_answer_that_comes_after_the_hour_gives_nothing(freed: World) -> None
     with pytest.raises(Conflict, match="standby_over"):
         standby.answer(freed, call.call_id, Answer.ACCEPTED, agent)
     assert standby.under_way(freed, TERRITORY, agent) is None, "the agent is free for the next call"
+
+
+def test_the_order_is_drawn_once_from_a_round_that_came_after_the_place_was_free(freed: World) -> None:
+    """R-71: asking again changes nothing, and who looks into the journal can replay it."""
+    assert standby.open_orders(freed) == 0
+    with freed.reading() as session:
+        drawn = session.scalars(select(StandbyOrder)).one()
+        slot = session.get(Slot, drawn.slot_id)
+        said = session.scalars(select(JournalRow.details).where(JournalRow.verb == "standby_ordered")).one()
+    assert slot is not None
+    assert slot.freed_at is not None
+    assert freed.beacon.round_at(drawn.beacon_round) >= slot.freed_at + timedelta(minutes=1)
+    assert freed.beacon.verify(drawn.beacon_round, drawn.value)
+    assert (said["round"], said["value"], said["source"]) == (drawn.beacon_round, drawn.value.hex(), "local")
+
+
+def test_who_ticks_the_box_once_the_order_is_known_is_not_called(freed: World) -> None:
+    """R-71: the list is closed with the order; whoever stopped waiting is passed over."""
+    late = person(freed, 6, SOON)
+    agent = filings.agent(freed)
+    called = []
+    while (call := standby.next_call(freed, TERRITORY, agent)) is not None:
+        called.append(call.reference)
+        standby.answer(freed, call.call_id, Answer.NO_ANSWER, agent)
+    assert len(called) == len(set(called)) >= 3
+    assert filings.row(freed, late).reference not in called  # type: ignore[arg-type]
+
+
+def test_nobody_is_called_before_the_order_is_drawn(freed: World) -> None:
+    """R-71"""
+    forget_the_order(freed)
+    agent = filings.agent(freed)
+    assert standby.next_call(freed, TERRITORY, agent) is None
+    assert standby.open_orders(freed) == 1
+    assert standby.next_call(freed, TERRITORY, agent) is not None
+
+
+def test_a_place_given_back_again_gets_another_order(freed: World) -> None:
+    """R-71"""
+    agent = filings.agent(freed)
+    call = standby.next_call(freed, TERRITORY, agent)
+    assert call is not None
+    standby.answer(freed, call.call_id, Answer.ACCEPTED, agent)
+    with freed.reading() as session:
+        demande_id = session.scalars(select(StandbyCall.demande_id)).one()
+    convocation.give_back(freed, demande_id, "phone", "usager")
+    assert standby.next_call(freed, TERRITORY, agent) is None, "the order of before does not serve twice"
+    freed.clock.advance(timedelta(minutes=2))  # type: ignore[attr-defined]
+    assert standby.open_orders(freed) == 1
+    with freed.reading() as session:
+        assert len({drawn.value for drawn in session.scalars(select(StandbyOrder))}) == 2
+
+
+def test_a_beacon_out_of_reach_stops_no_call(freed: World) -> None:
+    """R-72: waited for fifteen minutes, asked once a run; then the server's own value orders the place for good."""
+    forget_the_order(freed)
+    beacon = Unreachable()
+    silent = replace(freed, beacon=beacon)
+    assert standby.open_orders(silent) == 0
+    assert beacon.asked == 1
+    freed.clock.advance(timedelta(minutes=15))  # type: ignore[attr-defined]
+    assert standby.open_orders(silent) == 1
+    assert standby.open_orders(freed) == 0, "a beacon that comes later changes nothing"
+    with freed.reading() as session:
+        drawn = session.scalars(select(StandbyOrder)).one()
+    assert drawn.source == "server"
+    call = standby.next_call(freed, TERRITORY, filings.agent(freed))
+    assert call is not None
+    assert call.reference == filings.row(freed, order(freed)[0]).reference  # type: ignore[arg-type]

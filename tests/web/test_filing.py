@@ -168,6 +168,21 @@ def test_the_button_back_keeps_the_page_it_leaves(client: FlaskClient) -> None:
     assert 'value="À moitié tapé"' in tab.page.text
 
 
+def short_notice_ticked(page: str) -> bool:
+    return re.search(r'name="short_notice"[^>]*checked', page) is not None
+
+
+def test_the_last_minute_is_ticked_at_first_and_unticked_for_good(client: FlaskClient) -> None:
+    """R-74"""
+    tab = Browser(client).fill("moments")
+    assert short_notice_ticked(tab.page.text)
+    refused = tab.tab().send(away_1_from="2026-03-17")
+    assert "Cochez au moins un moment" in refused.text
+    assert not short_notice_ticked(refused.text), "what was unticked stays so"
+    tab.send(**NEED["moments"])
+    assert "au dernier moment" not in tab.fill().page.text
+
+
 def test_the_browser_s_back_button_loses_nothing_typed_later(client: FlaskClient) -> None:
     tab = Browser(client).fill("moments")
     old_page = tab.tab()

@@ -226,6 +226,14 @@ def test_the_same_form_sent_twice_is_one_demande(client: FlaskClient, hall: Worl
     assert count(hall, Demande) == 1
 
 
+def test_the_last_minute_is_ticked_on_a_new_form(client: FlaskClient, hall: World) -> None:
+    """R-74"""
+    page = f"{MDM_PAGES}/saisir"
+    assert re.search(r'id="short_notice"[^>]*checked', client.get(page).text)
+    again = post(client, page, page, entry(hall, birth_year="88a"))
+    assert not re.search(r'id="short_notice"[^>]*checked', again.text), "who unticks it is believed"
+
+
 def test_what_was_typed_comes_back_with_every_error_at_once(client: FlaskClient, hall: World) -> None:
     page = f"{MDM_PAGES}/saisir"
     typed = entry(hall, given_names="Aïssatou", birth_year="88a", birth_country="", phone="12", commune="Atlantis")

@@ -1,8 +1,8 @@
-"""Finds what was left undone: batches that are due, an index that burnt, signed urgent cases without a slot,
+"""Finds what was left undone: due batches, a burnt index, urgent cases without a slot, places without an order,
 the head of the day without witnesses."""
 
 from booking.bootstrap import world
-from booking.services import draw, urgent, waitlist, witness
+from booking.services import draw, standby, urgent, waitlist, witness
 
 
 def run() -> None:
@@ -11,3 +11,4 @@ def run() -> None:
     waitlist.mend(world())
     urgent.assign_waiting(world())
     witness.witness_head(world())
+    standby.open_orders(world())

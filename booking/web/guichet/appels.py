@@ -23,6 +23,11 @@ SAID = {
     Said.NO_ANSWER: "C’est noté. Le nom reviendra dans la liste s’il faut rappeler.",
 }
 
+NO_CALL = (
+    "Aucun appel à faire : aucune place libérée, ou personne de disponible au dernier moment. "
+    "L’ordre d’appel d’une place est tiré une minute après qu’elle se libère."
+)
+
 blueprint = Blueprint("appels", __name__, url_prefix="/guichet")
 
 
