@@ -153,10 +153,11 @@ def check_order(bundle, report):
     served = [rank for rank, row in enumerate(order, 1) if row["placed"]]
     said, found = [bundle["placed"], bundle["last_rank"]], [len(served), max(served, default=0)]
     report.check(canonical(said) == canonical(found), "servis", "nombre de servis ou dernier rang différent")
-    said = [(row["class"], row["places"]) for row in bundle["compatible"]]
-    places = [(row["class"], len(row["places"])) for row in bundle.get("capacity", promise["capacity"])]
+    capacity = {row["class"]: len(row["places"]) for row in bundle.get("capacity", promise["capacity"])}
+    said = [{**row, "waiting": type(row["waiting"]).__name__} for row in bundle["compatible"]]
+    places = [{"class": name, "places": number, "waiting": "int"} for name, number in capacity.items()]
     report.check(canonical(said) == canonical(places), "places", "les places ne sont pas celles de l'engagement")
-    report.check(len(served) <= sum(n for _, n in places), "places", "plus de personnes servies que de places")
+    report.check(len(served) <= sum(capacity.values()), "places", "plus de personnes servies que de places")
     return order
 
 

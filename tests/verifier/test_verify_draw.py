@@ -254,6 +254,11 @@ def test_every_changed_byte_of_a_public_bundle_is_seen_but_what_needs_the_other(
         assert after == before
 
 
+def test_a_member_beside_a_class_that_has_another_name_is_seen() -> None:
+    assert faults(PUBLIC.replace(b'"waiting"', b'"vaiting"', 1))
+    assert faults(PUBLIC.replace(b'"waiting":', b'"waiting":1', 1)) == [], "a number that only a delegate can check"
+
+
 def altered(change: str) -> dict[str, Any]:
     full: dict[str, Any] = json.loads(FULL)
     served = [row for row in full["private"] if row["slot"]]
