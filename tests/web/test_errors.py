@@ -8,35 +8,9 @@ from flask.testing import FlaskClient
 
 from booking.domain.accounts import ANYWHERE, Actor, Right, Role
 from booking.ports import World
-from booking.web.app import create_app
-from tests.support.staff import Member, agent, browser, hire, post, register, seed
+from tests.support.staff import browser, hire, post, register
 
 MDM_PAGES, DAX_PAGES = "/guichet/40-landes/mont-de-marsan", "/guichet/40-landes/dax"
-
-
-@pytest.fixture
-def hall(world: World) -> World:
-    return seed(world)
-
-
-@pytest.fixture
-def app(hall: World) -> Flask:
-    return create_app(hall, config={"TESTING": True})
-
-
-@pytest.fixture
-def awa(hall: World) -> Actor:
-    return agent(hall, "awa")
-
-
-@pytest.fixture
-def member(hall: World) -> Member:
-    return hire(hall, "camille", Right(Role.AGENT, "40-landes", "mont-de-marsan"))
-
-
-@pytest.fixture
-def client(app: Flask, hall: World, member: Member) -> FlaskClient:
-    return browser(app, hall, member)
 
 
 @pytest.mark.parametrize(

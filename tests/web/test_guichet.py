@@ -28,7 +28,6 @@ from tests.support.staff import (
     CONFIG,
     MDM,
     Member,
-    agent,
     appoint,
     browser,
     code_now,
@@ -39,36 +38,10 @@ from tests.support.staff import (
     motif_of,
     post,
     register,
-    seed,
     slot,
 )
 
 MDM_PAGES, DAX_PAGES = "/guichet/40-landes/mont-de-marsan", "/guichet/40-landes/dax"
-
-
-@pytest.fixture
-def hall(world: World) -> World:
-    return seed(world)
-
-
-@pytest.fixture
-def app(hall: World) -> Flask:
-    return create_app(hall, config={"TESTING": True})
-
-
-@pytest.fixture
-def awa(hall: World) -> Actor:
-    return agent(hall, "awa")
-
-
-@pytest.fixture
-def member(hall: World) -> Member:
-    return hire(hall, "camille", Right(Role.AGENT, "40-landes", "mont-de-marsan"))
-
-
-@pytest.fixture
-def client(app: Flask, hall: World, member: Member) -> FlaskClient:
-    return browser(app, hall, member)
 
 
 def count(world: World, row: type) -> int:

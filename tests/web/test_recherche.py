@@ -5,41 +5,13 @@ from __future__ import annotations
 import re
 from datetime import time
 
-import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from booking.domain.accounts import Actor, Right, Role
+from booking.domain.accounts import Actor
 from booking.ports import World
-from booking.web.app import create_app
-from tests.support.staff import DAX, Member, agent, appoint, browser, day, hire, post, register, seed, slot
+from tests.support.staff import DAX, appoint, day, post, register, slot
 
 MDM_PAGES, DAX_PAGES = "/guichet/40-landes/mont-de-marsan", "/guichet/40-landes/dax"
-
-
-@pytest.fixture
-def hall(world: World) -> World:
-    return seed(world)
-
-
-@pytest.fixture
-def app(hall: World) -> Flask:
-    return create_app(hall, config={"TESTING": True})
-
-
-@pytest.fixture
-def awa(hall: World) -> Actor:
-    return agent(hall, "awa")
-
-
-@pytest.fixture
-def member(hall: World) -> Member:
-    return hire(hall, "camille", Right(Role.AGENT, "40-landes", "mont-de-marsan"))
-
-
-@pytest.fixture
-def client(app: Flask, hall: World, member: Member) -> FlaskClient:
-    return browser(app, hall, member)
 
 
 def test_what_is_typed_wrong_is_said_on_the_search_page(client: FlaskClient, hall: World) -> None:
