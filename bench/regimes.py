@@ -19,7 +19,7 @@ from bench import regimes_honest as honest
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench import regimes_resale as resale
-from bench.regimes_attempts import CHANGED, SELLERS, Informed, Park, WalkIn
+from bench.regimes_attempts import CHANGED, SELLERS, Informed, Park, ParkCommon, WalkIn
 from bench.regimes_before import (
     BEFORE,
     COHORT_FIRST,
@@ -126,6 +126,7 @@ def alternatives(how: Size) -> list[Row]:
     """What else was tried against the two attempts that a rule can close, high demand."""
     tried: tuple[tuple[type[Seller], RuleSet], ...] = (
         (Park, COUNTRY),
+        (ParkCommon, COUNTRY),
         (Informed, DRAW_ORDER),
         (Informed, COHORT_FIRST),
         (Informed, UNTICKED),
@@ -137,8 +138,7 @@ def alternatives(how: Size) -> list[Row]:
 
 def _attempt(kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0) -> Row:
     about = Plan(0, 0, looks=looks, rules=rules)
-    narrow = rules is NOW and load == resale.HIGH
-    seeds = how.seeds if narrow else how.half
+    seeds = how.seeds if rules is NOW else how.half
     return resale.attempt(kind, load, seeds, how.training, how.weeks, about).plain()
 
 
