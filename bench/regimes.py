@@ -19,7 +19,7 @@ from bench import regimes_honest as honest
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench import regimes_resale as resale
-from bench.regimes_attempts import CHANGED, SELLERS, Informed, Park, WalkIn
+from bench.regimes_attempts import CHANGED, SELLERS, Informed, Park, ParkCommon, WalkIn
 from bench.regimes_before import (
     BEFORE,
     COHORT_FIRST,
@@ -49,7 +49,7 @@ FEWER = 3
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is simulated. ``fewer``: seeds for questions that need no narrow interval."""
+    """How much is simulated. ``fewer``: seeds for questions that need no narrow interval; ``like``: which attempts."""
 
     seeds: tuple[int, ...]
     training: tuple[int, ...]
@@ -58,6 +58,7 @@ class Size:
     queue_weeks: int
     demands: tuple[float, ...]
     looks: tuple[float, ...]
+    like: str = ""
 
     @property
     def half(self) -> tuple[int, ...]:
@@ -68,12 +69,12 @@ class Size:
         return self.seeds[:FEWER]
 
 
-def size(seeds: int, *, quick: bool) -> Size:
+def size(seeds: int, *, quick: bool, like: str = "") -> Size:
     """``quick`` shows signs, not shares: one seed, high demand only, the largest plan."""
     if quick:
-        return Size((FIRST_SEED,), (), 24, 8, 104, (resale.HIGH,), LOOKS[-1:])
+        return Size((FIRST_SEED,), (), 24, 8, 104, (resale.HIGH,), LOOKS[-1:], like)
     judged = tuple(range(FIRST_SEED, FIRST_SEED + seeds))
-    return Size(judged, TRAINING, 40, 26, 260, (resale.HIGH, resale.LOW), LOOKS)
+    return Size(judged, TRAINING, 40, 26, 260, (resale.HIGH, resale.LOW), LOOKS, like)
 
 
 def regimes(how: Size) -> list[Row]:
@@ -111,7 +112,7 @@ def threshold(how: Size) -> list[Row]:
 def product(how: Size, load: float) -> list[Row]:
     """H: the domain's code, each attempt of a seller; at high demand also under the rules that changed."""
     rows = []
-    for kind in SELLERS:
+    for kind in (one for one in SELLERS if how.like in one.label):
         both = kind in CHANGED and load == resale.HIGH
         rows += [_attempt(kind, load, how, rules) for rules in ((BEFORE, NOW) if both else (NOW,))]
     return rows
@@ -126,6 +127,7 @@ def alternatives(how: Size) -> list[Row]:
     """What else was tried against the two attempts that a rule can close, high demand."""
     tried: tuple[tuple[type[Seller], RuleSet], ...] = (
         (Park, COUNTRY),
+        (ParkCommon, COUNTRY),
         (Informed, DRAW_ORDER),
         (Informed, COHORT_FIRST),
         (Informed, UNTICKED),
@@ -137,8 +139,7 @@ def alternatives(how: Size) -> list[Row]:
 
 def _attempt(kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0) -> Row:
     about = Plan(0, 0, looks=looks, rules=rules)
-    narrow = rules is NOW and load == resale.HIGH
-    seeds = how.seeds if narrow else how.half
+    seeds = how.seeds if rules is NOW else how.half
     return resale.attempt(kind, load, seeds, how.training, how.weeks, about).plain()
 
 
@@ -187,6 +188,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--quick", action="store_true", help="one seed, high demand only: signs, in a minute")
     parser.add_argument("--seeds", type=int, default=16, metavar="N", help="repetitions (16); half where less matters")
+    parser.add_argument("--like", default="", metavar="TEXT", help="of the product's attempts, those named so")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part only; may be repeated")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="folder with the two Berlin files: print their profile"
@@ -196,7 +198,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(given: Sequence[str] | None = None) -> int:
     wanted = arguments(given)
-    how = size(wanted.seeds, quick=wanted.quick)
+    how = size(wanted.seeds, quick=wanted.quick, like=wanted.like)
     show = (lambda name, rows: None) if wanted.json else _print
     results: dict[str, Any] = {}
     if wanted.data:

@@ -17,7 +17,7 @@ from booking.domain.demarche import Lead
 from booking.domain.draw import Line
 
 GROUP = 15
-"""So many people at least, if there are so many, share one chance. Measured: with 8 a seller still gains something."""
+"""So many people at least share one chance; where fewer can come nobody is called: the first could be foreseen."""
 
 SEED_TAG = b"RDV-STANDBY-v1"
 ROUND_AFTER = timedelta(minutes=1)
@@ -63,19 +63,25 @@ def order(candidates: Iterable[Line], seed_bytes: bytes) -> list[Line]:
     """Who is called, in order: the oldest cohorts, whole, until they hold :data:`GROUP` people; then the next (R-71).
 
     ``candidates``: drawn lines of the last draw whose person ticked “short notice” and can come. Inside a group the key
-    of a draw decides, with the seed of this place: priority and cohort have no say there. With the oldest cohort
-    first, somebody who knows who ticked the box gives the place back when one person stands alone in it.
+    of a draw decides, with the seed of this place: priority and cohort have no say there. Empty when there are fewer
+    than a group: whoever knows who ticked the box would give the place back when a client is nearly alone.
     """
     oldest_first = sorted(candidates, key=lambda line: (line.priority, line.cohort, line.leaf))
     ordered: list[Line] = []
-    while oldest_first:
-        group = first_group(oldest_first)
-        oldest_first = oldest_first[len(group) :]
+    group = first_group(oldest_first)
+    while group:
         ordered += sorted(group, key=lambda line: (draw.key(seed_bytes, line.leaf), line.leaf))
+        oldest_first = oldest_first[len(group) :]
+        group = first_group(oldest_first, least=1)
     return ordered
 
 
-def first_group(oldest_first: Sequence[Line]) -> Sequence[Line]:
-    """Those of whom one will be called first, as far as anybody can know; ``oldest_first``: by priority and cohort."""
+def first_group(oldest_first: Sequence[Line], least: int | None = None) -> Sequence[Line]:
+    """Those of whom one will be called first, as far as anybody can know; ``oldest_first``: by priority and cohort.
+
+    Empty when there are fewer than ``least``, :data:`GROUP` by default.
+    """
+    if len(oldest_first) < (GROUP if least is None else least):
+        return []
     last = oldest_first[min(GROUP, len(oldest_first)) - 1]
     return [line for line in oldest_first if (line.priority, line.cohort) <= (last.priority, last.cohort)]

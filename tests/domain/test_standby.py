@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import pytest
+
 from booking.domain import draw, standby
 from booking.domain.demarche import Lead
 from booking.domain.draw import Line
@@ -67,9 +69,11 @@ def test_a_group_takes_whole_cohorts_and_the_next_group_follows() -> None:
     assert taken in standby.order([*lines, taken], seed(b"any"))[:20]
 
 
-def test_nobody_who_can_come_is_nobody_to_call() -> None:
-    """R-71"""
-    assert standby.order([], seed(b"any")) == []
+@pytest.mark.parametrize("people", [0, 1, 14])
+def test_fewer_than_fifteen_are_not_called(people: int) -> None:
+    """R-71: the first of a few could be foreseen."""
+    assert standby.order([line(number) for number in range(people)], seed(b"any")) == []
+    assert len(standby.order([line(number) for number in range(15)], seed(b"any"))) == 15
 
 
 def test_the_order_of_calls_has_nothing_of_the_order_of_the_draw() -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, select
 
+from booking.domain import standby as standby_rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.beacon import LOCAL
 from booking.domain.canonical import instant
@@ -41,8 +42,9 @@ def person(world: World, number: int, availability: Availability) -> object:
 
 
 @pytest.fixture
-def freed(world: World) -> World:
-    """One place for five people; it is taken, and given back two days before."""
+def freed(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """One place for five people; it is taken, and given back two days before. Three are enough to be called here."""
+    monkeypatch.setattr(standby_rules, "GROUP", 3)
     filings.seeded(world)
     slots.plan(world)
     with world.sessions() as session:
@@ -81,7 +83,7 @@ def order(world: World) -> list[object]:
     assert slot is not None
     place = "\x1f".join([TERRITORY, slot.site, slot.guichet, instant(slot.start_at), instant(drawn.comes_up_at)])
     seed = hashlib.sha256(b"RDV-STANDBY-v1" + sha(place.encode()) + sha(drawn.value)).digest()
-    ranked = sorted(lines, key=lambda leaf: (hmac.digest(seed, leaf, "sha256"), leaf))  # fewer than 15: one group
+    ranked = sorted(lines, key=lambda leaf: (hmac.digest(seed, leaf, "sha256"), leaf))  # one cohort, one group
     people = [filings.row(world, lines[leaf].demande_id) for leaf in ranked]
     return [one.id for one in people if one.availability["short_notice"] and one.state is DemandeState.WAITING]
 
@@ -231,6 +233,15 @@ def test_nobody_is_called_before_the_order_is_drawn(freed: World) -> None:
     assert standby.next_call(freed, TERRITORY, agent) is None
     assert standby.open_orders(freed) == 1
     assert standby.next_call(freed, TERRITORY, agent) is not None
+
+
+def test_too_few_people_are_not_called_and_that_is_final(freed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-71"""
+    forget_the_order(freed)
+    monkeypatch.setattr(standby_rules, "GROUP", 15)
+    assert standby.open_orders(freed) == 1
+    assert standby.open_orders(freed) == 0
+    assert standby.next_call(freed, TERRITORY, filings.agent(freed)) is None
 
 
 def test_a_place_given_back_again_gets_another_order(freed: World) -> None:

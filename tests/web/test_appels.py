@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from booking.domain import standby as standby_rules
 from booking.domain.accounts import Actor, Right, Role
 from booking.domain.demande import Availability, Contact, DemandeState
 from booking.domain.slots import DrawKind, SlotState
@@ -138,8 +139,9 @@ def test_a_referent_sees_none_of_it(app: Flask, hall: World) -> None:
 
 
 @pytest.fixture
-def freed(hall: World, awa: Actor) -> World:
+def freed(hall: World, awa: Actor, monkeypatch: pytest.MonkeyPatch) -> World:
     """A place freed for the day after tomorrow, and two people who can come at short notice and were drawn."""
+    monkeypatch.setattr(standby_rules, "GROUP", 2)
     soon = Availability(ANY_MORNING.patterns, short_notice=True)
     people = [register(hall, awa, name, availability=soon) for name in ("Zola", "Sand")]
     free = slot(hall, day(hall) + timedelta(days=2), time(10))
