@@ -166,10 +166,8 @@ def give_back(world: World, fencing: int) -> None:
 
 
 def _number_entries(tx: Transaction) -> int:
-    found = rows.unsequenced(tx.session, BATCH)
-    for position, entry in enumerate(found, rows.next_position(tx.session)):
-        entry.position = position
-    tx.session.flush()
+    found = rows.unsequenced_ids(tx.session, BATCH)
+    rows.number(tx.session, found, rows.next_position(tx.session))
     proofs.grow(tx)
     return len(found)
 

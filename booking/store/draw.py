@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Row, String, UniqueConstraint, func, insert, select, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, Row, String, UniqueConstraint, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
 
 from booking.domain.errors import Conflict
 from booking.domain.slots import DrawKind
-from booking.store.base import Base, Coded, live_index, quoted
+from booking.store.base import Base, Coded, insert_all, live_index, quoted
 
 
 class BatchState(StrEnum):
@@ -132,14 +132,12 @@ def claim_scope(session: Session, batch: Batch) -> None:
 
 def add_lines(session: Session, lines: list[dict[str, Any]]) -> None:
     """Frozen lines, in bulk."""
-    if lines:
-        session.execute(insert(BatchLine), lines)
+    insert_all(session, BatchLine, lines)
 
 
 def add_slots(session: Session, slots: list[dict[str, Any]]) -> None:
     """Frozen slots, in bulk."""
-    if slots:
-        session.execute(insert(BatchSlot), slots)
+    insert_all(session, BatchSlot, slots)
 
 
 def open_batch(session: Session, territory: str, family: str) -> Batch | None:

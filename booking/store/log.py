@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, func, insert, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from booking.store.base import Base
+from booking.store.base import Base, table_of
 from booking.store.demande import Demande
 
 
@@ -34,6 +34,16 @@ class LogEntry(Base):
     promise_kid: Mapped[str] = mapped_column(String(32))
     promise: Mapped[bytes]
     position: Mapped[int | None]
+
+
+_ENTRIES = table_of(LogEntry)
+_UNSEQUENCED = (
+    select(_ENTRIES.c.id)
+    .where(_ENTRIES.c.position.is_(None))
+    .order_by(_ENTRIES.c.promised_at, _ENTRIES.c.id)
+    .limit(bindparam("limit"))
+)
+_NUMBER = update(_ENTRIES).where(_ENTRIES.c.id == bindparam("entry_id")).values(position=bindparam("place"))
 
 
 class LogNode(Base):
@@ -91,6 +101,18 @@ def unsequenced(session: Session, limit: int) -> Sequence[LogEntry]:
     return session.scalars(
         select(LogEntry).where(LogEntry.position.is_(None)).order_by(LogEntry.promised_at, LogEntry.id).limit(limit)
     ).all()
+
+
+def unsequenced_ids(session: Session, limit: int) -> Sequence[UUID]:
+    """The same, by their keys."""
+    return session.connection().scalars(_UNSEQUENCED, {"limit": limit}).all()
+
+
+def number(session: Session, entries: Sequence[UUID], first: int) -> None:
+    """Positions from ``first`` on, in one statement."""
+    if entries:
+        given = [{"entry_id": entry_id, "place": place} for place, entry_id in enumerate(entries, first)]
+        session.connection().execute(_NUMBER, given)
 
 
 def next_position(session: Session) -> int:
