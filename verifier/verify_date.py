@@ -23,21 +23,60 @@ from pathlib import Path
 
 MARGIN = timedelta(minutes=30)
 DELEGATES = 2
-STAMPED = re.compile(
-    rb"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01(?:\x05\x00)?"  # the imprint's algorithm: SHA-256
-    rb"\x04\x20(.{32})"  # the imprint
-    rb"\x02.{2,40}?\x18.(\d{14})(?:\.\d+)?Z",  # serial number, genTime
-    re.DOTALL,
+SIGNED_DATA, TST_INFO, SHA256 = map(
+    bytes.fromhex, ("2a864886f70d010702", "2a864886f70d0109100104", "608648016503040201")
 )
-"""What TSTInfo says (RFC 3161, 2.4.2). Whether the authority said it is for openssl to tell."""
+INTEGER, OCTETS, OID, DATE, SEQUENCE, SET, TAGGED = 0x02, 0x04, 0x06, 0x18, 0x30, 0x31, 0xA0
+NO_STAMP = "ce n'est pas un horodatage RFC 3161 sur un SHA-256"
 
 
-def stamped(token):
-    """(imprint, date) of a time stamp; ValueError when it is none over a SHA-256."""
-    found = STAMPED.search(token)
-    if found is None:
-        raise ValueError("ce n'est pas un horodatage RFC 3161 sur un SHA-256")
-    return found[1], datetime.strptime(found[2].decode() + "+0000", "%Y%m%d%H%M%S%z")
+# --- the token: read by position, down to the bytes that are signed; nothing that stands elsewhere is believed --------
+
+
+def values(data):
+    """(tag, content) of the DER values in ``data``, to its last byte; ValueError for anything else, BER included."""
+    while data:
+        tag, size, start = data[0], data[1] if len(data) > 1 else 0x80, 2
+        if size > 0x7F:
+            start += size & 0x7F
+            size = int.from_bytes(data[2:start], "big")
+            if size < 0x80 or start != 2 + (size.bit_length() + 7) // 8:
+                raise ValueError(NO_STAMP)
+        if len(data) < start + size or tag & 0x1F == 0x1F:
+            raise ValueError(NO_STAMP)
+        yield tag, data[start : start + size]
+        data = data[start + size :]
+
+
+def parts(data, *tags, more=False):
+    """Contents of the values in ``data``: exactly these tags, or with ``more`` these first."""
+    found = list(values(data))
+    if [tag for tag, _ in found][: len(tags) if more else None] != [*tags]:
+        raise ValueError(NO_STAMP)
+    return [content for _, content in found[: len(tags)]]
+
+
+def stamped(answer):
+    """(imprint, date) of an authority's whole answer (RFC 3161, 2.4.2; RFC 5652, 5.1): what its signature is over.
+
+    ValueError when it is none over a SHA-256. Whether the authority said it is for openssl to tell.
+    """
+    [answer] = parts(answer, SEQUENCE)
+    _status, token = parts(answer, SEQUENCE, SEQUENCE)
+    kind, signed = parts(token, OID, TAGGED)
+    _version, _digests, content = parts(*parts(signed, SEQUENCE), INTEGER, SET, SEQUENCE, more=True)
+    inner, info = parts(content, OID, TAGGED)
+    [info] = parts(*parts(info, OCTETS), SEQUENCE)
+    _version, _policy, imprint, _serial, at = parts(info, INTEGER, OID, SEQUENCE, INTEGER, DATE, more=True)
+    algorithm, digest = parts(imprint, SEQUENCE, OCTETS)
+    said = re.fullmatch(rb"(\d{14})(?:\.\d+)?Z", at)
+    kinds = [kind, inner, *parts(algorithm, OID, more=True)]
+    if kinds != [SIGNED_DATA, TST_INFO, SHA256] or said is None:
+        raise ValueError(NO_STAMP)
+    return digest, datetime.strptime(said[1].decode() + "+0000", "%Y%m%d%H%M%S%z")
+
+
+# --- the evidence -----------------------------------------------------------------------------------------------------
 
 
 def bytes_of(promise):

@@ -6,14 +6,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from booking.domain.errors import Unavailable
 from booking.gateways.witness import NoWitness, Rfc3161Witness
+from tests.support import tsa
 from tests.support.tsa import Authority
+from verifier.verify_date import values
 
 DATA = b'{"number":12}'
 AT = datetime(2026, 3, 2, 17, 5, tzinfo=UTC)
@@ -71,6 +74,19 @@ def test_the_date_cannot_be_altered(office: Office) -> None:
     earlier = token.replace(b"20260302170500Z", b"20260302160500Z")
     assert earlier != token
     assert office.witness.read(earlier, DATA) is None
+
+
+def test_a_date_beside_what_is_signed_is_never_read(office: Office) -> None:
+    """In the unsigned words of the answer, or after it: None, or what the authority signed."""
+    late = office.witness.stamp(DATA).token
+    office.authority.now = lambda: AT - timedelta(days=90)
+    info = office.authority._info(sha256(DATA).digest(), None)
+    [(_, answer)] = values(late)
+    [_, (_, token)] = values(answer)
+    for words in (tsa.der(0x0C, b"20251202170500Z"), tsa.der(0x0C, info), info):
+        status = tsa.sequence(tsa.integer(0), tsa.sequence(words))
+        assert office.witness.read(tsa.sequence(status, tsa.sequence(token)), DATA) in (None, AT)
+        assert office.witness.read(late + words, DATA) in (None, AT)
 
 
 def test_an_old_answer_is_no_answer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

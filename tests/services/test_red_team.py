@@ -33,10 +33,10 @@ from booking.services import draw, log, persons, proofs, publications, slots
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
 from booking.store.demande import Demande
-from tests.support import filings
+from tests.support import filings, tsa
 from tests.support.filings import FAMILY, TERRITORY
 from tests.support.tsa import Authority
-from verifier import independence, verify_draw
+from verifier import independence, verify_date, verify_draw
 
 ROOT = Path(verify_draw.__file__).parent
 RIGHT = "RIEN NE DIFFÈRE"
@@ -265,6 +265,32 @@ def test_a_stamp_of_the_insiders_own_making(drawn: World, stranger: Stranger, tm
         stamp = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(honest["commitment"])))
         said = stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots)
         assert ("[horodatage]" in said) is seen
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+def test_a_date_written_beside_what_the_authority_signed(drawn: World, stranger: Stranger, tmp_path: Path) -> None:
+    """A true stamp, asked for after the draw; in front of it, in the unsigned words of the answer, an earlier one."""
+    honest = full(drawn, 1)
+    said, authority = honest["commitment"], Authority()
+    in_time, at = (datetime.fromisoformat(said[name] if name else said["beacon"]["at"]) for name in ("frozen", ""))
+    authority.now = lambda: at + timedelta(days=90)
+    late = authority.stamp(canonical(said))
+    authority.now = lambda: in_time
+    words = tsa.sequence(tsa.der(0x0C, authority._info(hashlib.sha256(canonical(said)).digest(), None)))
+    [(_, answer)] = verify_date.values(late)
+    [_, (_, token)] = verify_date.values(answer)
+    token_again = tsa.sequence(token)
+    before = tsa.sequence(tsa.sequence(tsa.integer(0), words), token_again)
+    after = tsa.sequence(tsa.sequence(tsa.integer(0)), token_again, words)
+    roots = str(authority.write_roots(tmp_path / "autorite.pem"))
+    for forged_answer in (before, after, late + words):
+        stamp = witness.stamp(in_time, "horodatage.example", forged_answer)
+        heard = stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots)
+        assert not right(heard)
+    stamp = witness.stamp(in_time, "horodatage.example", before)
+    heard = stranger("verify_draw.py", {**honest, "evidence": [stamp]})
+    assert "[horodatage]" in heard
+    assert "NON PROUVÉE" in heard
 
 
 def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:

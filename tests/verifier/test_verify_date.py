@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import sys
@@ -106,6 +107,26 @@ def test_the_signature_is_openssls_to_check(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("token", ["", "AAAA", "=", base64.b64encode(b"no token").decode()])
 def test_what_is_no_token_is_unreadable(run: Run, token: str) -> None:
     assert run([{**stamp(IN_TIME), "token": token}])[0] == 2
+
+
+def test_only_the_whole_answer_in_its_shortest_form_is_a_token() -> None:
+    """One byte more, one less, a length written in a longer way, or without one: nothing that could hide another."""
+    token = base64.b64decode(stamp(IN_TIME)["token"])
+    assert token[1] == 0x82
+    altered = [token[:1] + b"\x83\x00" + token[2:], token[:1] + b"\x80" + token[4:] + bytes(2), token + token]
+    for at in range(len(token)):
+        altered += [token[:at] + b"\x00" + token[at:], token[:at]]
+    for other in altered:
+        with pytest.raises(ValueError, match="RFC 3161"):
+            verify_date.stamped(other)
+
+
+def test_the_tokens_own_parts_are_read_by_position() -> None:
+    at = IN_TIME.replace(microsecond=0)
+    assert verify_date.stamped(base64.b64decode(stamp(at)["token"])) == (
+        hashlib.sha256(canonical(COMMITMENT)).digest(),
+        at,
+    )
 
 
 def test_message_ids_are_printed_for_whoever_asks_the_delegates(run: Run) -> None:
