@@ -15,6 +15,7 @@ import argparse
 import base64
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -104,24 +105,39 @@ def in_time(bundle, report):
     return stamps, mails
 
 
-def check_evidence(bundle, report):
+def check_evidence(bundle, report, authority=None):
     """One line: whether the date of the commitment rests on somebody outside, and how much was dated in time."""
     stamps, mails = in_time(bundle, report)
+    signed = {one for one in stamps if authority and ask_openssl(bundle, one, authority, report)}
+    proved = "NON PROUVÉE"
+    if signed:
+        proved = "prouvée par l'autorité d'horodatage, signature vérifiée par openssl"
+    elif (stamps and not authority) or len(mails) >= DELEGATES:
+        proved = "à confirmer auprès des témoins"
     found = f"{len(stamps)} horodatage(s) et {len(mails)} courriel(s) datés à temps, sur {len(bundle['evidence'])}"
-    proved = "à confirmer auprès des témoins" if stamps or len(mails) >= DELEGATES else "NON PROUVÉE"
     report.notes.append(f"date de l'engagement : {proved} ; {found}")
     return stamps, mails
 
 
-def ask_openssl(data, token, authority, report):
-    """Signature, chain and purpose of the authority's certificate."""
+def ask_openssl(bundle, token, authority, report):
+    """Whether the signature, the chain and the purpose of the authority's certificate are right."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("engagement.json", "jeton.tsr")]
-        for path, content in zip(names, (data, token), strict=True):
+        for path, content in zip(names, (bytes_of(bundle["commitment"]), base64.b64decode(token)), strict=True):
             path.write_bytes(content)
         command = ["openssl", "ts", "-verify", "-data", names[0], "-in", names[1], "-CAfile", authority]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    report.check(done.returncode == 0, "horodatage", f"openssl : {done.stderr.strip()[-200:]}")
+    said = " ; ".join(line for line in done.stderr.splitlines() if line and not line.startswith("Using configuration"))
+    report.check(done.returncode == 0, "horodatage", f"openssl : {said}")
+    return done.returncode == 0
+
+
+def check_authority(path):
+    """A wrong path is a mistake of whoever types it, and no fraud: OSError, ValueError."""
+    if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
+        raise ValueError(f"{path} n'est pas un certificat (PEM) : prenez celui de l'autorité")
+    if shutil.which("openssl") is None:
+        raise ValueError("openssl n'est pas installé : sans lui, n'utilisez pas --autorite")
 
 
 def check_file(path, authority, report):
@@ -129,26 +145,28 @@ def check_file(path, authority, report):
 
     bundle = read(path.read_bytes())
     print(f"{path.name} : engagement {hashlib.sha256(bytes_of(bundle['commitment'])).hexdigest()}")
-    stamps, mails = check_evidence(bundle, report)
+    stamps, mails = check_evidence(bundle, report, authority)
     for proof in bundle["evidence"]:
         print(f"  {proof['at']} {proof['kind']} {proof.get('authority') or proof['message_id']}")
-    for token in stamps:
-        if authority:
-            ask_openssl(bytes_of(bundle["commitment"]), base64.b64decode(token), authority, report)
-        else:
-            report.notes.append("signature de l'horodatage non vérifiée : donnez --autorite")
+    if stamps and not authority:
+        report.notes.append("signature de l'horodatage non vérifiée : donnez --autorite")
     if mails:
         report.notes.append(f"demandez aux délégués s'ils ont ces courriels : {', '.join(sorted(mails))}")
 
 
 def main():
-    from verify_draw import Report
-
+    try:
+        from verify_draw import Report
+    except ImportError:
+        print("ILLISIBLE : mettez verify_draw.py à côté de verify_date.py")
+        return 2
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tirage", type=Path, nargs="+")
     parser.add_argument("--autorite", type=Path)
     asked, report = parser.parse_args(), Report()
     try:
+        if asked.autorite:
+            check_authority(asked.autorite)
         for path in asked.tirage:
             check_file(path, asked.autorite, report)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:

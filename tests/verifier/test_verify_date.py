@@ -97,11 +97,28 @@ def test_the_signature_is_openssls_to_check(run: Run, tmp_path: Path) -> None:
     good = stamp(IN_TIME, by=authority)
     assert "non vérifiée" in run([good])[1]
     code, said = run([good], "--autorite", roots)
-    assert (code, "non vérifiée" in said) == (0, False)
-    assert run([stamp(IN_TIME)], "--autorite", roots)[0] == 1  # an authority of the insider's own
+    assert (code, "non vérifiée" in said, "à confirmer" in said, "prouvée par l'autorité" in said) == (
+        0,
+        False,
+        False,
+        True,
+    )
+    code, said = run([stamp(IN_TIME)], "--autorite", roots)  # an authority of the insider's own
+    assert (code, "NON PROUVÉE" in said, "[horodatage] openssl : " in said) == (1, True, True)
     forged = base64.b64decode(stamp(LATE, by=authority)["token"]).replace(b"20260302183001Z", b"20260302183000Z")
     code, said = run([rules.stamp(IN_TIME, "horodatage.example", forged)], "--autorite", roots)
     assert (code, "openssl" in said) == (1, True)
+
+
+def test_a_mistake_in_what_is_typed_is_no_fraud(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, page = stamp(IN_TIME), tmp_path / "page.html"
+    page.write_text("<html>")
+    for wrong in (tmp_path / "nowhere.pem", page, tmp_path):
+        code, said = run([good], "--autorite", wrong)
+        assert (code, "ILLISIBLE" in said, "DIFFÈRE [" in said) == (2, True, False)
+    monkeypatch.setattr(verify_date.shutil, "which", lambda _name: None)
+    code, said = run([good], "--autorite", Authority().write_roots(tmp_path / "autorite.pem"))
+    assert (code, "openssl n'est pas installé" in said) == (2, True)
 
 
 @pytest.mark.parametrize("token", ["", "AAAA", "=", base64.b64encode(b"no token").decode()])
