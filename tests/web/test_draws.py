@@ -106,6 +106,12 @@ def test_a_number_that_no_database_holds_leads_nowhere(client: FlaskClient, path
         assert client.get(f"{path}/{number}").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["tetes.json?de=", "registre.txt?de=", "registre/coherence?a=3&de="])
+@pytest.mark.parametrize("number", [2**31, 2**63, 99999999999999999999999])
+def test_a_position_that_no_log_reaches_leads_nowhere(client: FlaskClient, path: str, number: int) -> None:
+    assert client.get(f"/tirages/{path}{number}").status_code == 404
+
+
 class Unreadable(io.BytesIO):
     """What the server hands on when a chunk says no size."""
 
@@ -153,6 +159,23 @@ def test_the_rules_that_a_commitment_names_can_be_read(client: FlaskClient) -> N
         text = client.get(f"/tirages/regles/{name}/{rule['number']}.json").data
         assert hashlib.sha256(text).hexdigest() == rule["sha256"]
     assert client.get("/tirages/regles/demarches/*/99.json").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["tirage.json", "tirage.sig"])
+def test_what_a_correction_replaces_is_never_taken_from_a_cache_unasked(
+    client: FlaskClient, drawn: World, name: str
+) -> None:
+    """Else a new file would stand beside an old signature for an hour."""
+    first = client.get(f"{HERE}/{name}")
+    assert "no-cache" in first.headers["Cache-Control"]
+    for mark in (first.headers["ETag"], f"W/{first.headers['ETag']}"):
+        again = client.get(f"{HERE}/{name}", headers={"If-None-Match": mark})
+        assert (again.status_code, again.data) == (304, b"")
+    with drawn.sessions() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(public_bundle=b"{}", bundle_signature=bytes(64)))
+    after = client.get(f"{HERE}/{name}", headers={"If-None-Match": first.headers["ETag"]})
+    assert after.status_code == 200
+    assert after.data != first.data
 
 
 def test_only_the_programs_are_given_out(client: FlaskClient) -> None:
