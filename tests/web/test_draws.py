@@ -178,6 +178,18 @@ def test_what_a_correction_replaces_is_never_taken_from_a_cache_unasked(
     assert after.data != first.data
 
 
+@pytest.mark.parametrize("page", ["/tirages/", HERE])
+def test_whatever_a_stranger_needs_is_linked_and_there(client: FlaskClient, page: str) -> None:
+    addresses = set(re.findall(r'href="(/(?:tirages/[^"]+|cles\.json))"', client.get(page).text))
+    wanted = {"guide", "programme/verify_log.py", "registre.txt", "tetes.json"}
+    assert {f"/tirages/{name}" for name in wanted} | {"/cles.json"} <= addresses
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+    guide = client.get("/tirages/guide")
+    assert guide.content_type == "text/plain; charset=utf-8"
+    assert guide.text.startswith("# Vérifier un tirage")
+
+
 def test_only_the_programs_are_given_out(client: FlaskClient) -> None:
     assert client.get("/tirages/programme/pyproject.toml").status_code == 404
     assert client.get("/tirages/programme/verify_draw.py").data == (ROOT / "verifier/verify_draw.py").read_bytes()

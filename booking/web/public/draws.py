@@ -161,6 +161,13 @@ def head_stamp(size: int) -> Response:
     return _file(publications.head(access.world(), size)[1] or abort(404), STAMP_TYPE)
 
 
+@blueprint.get("/guide")
+@access.public
+def guide() -> Response:
+    """How to check everything, in French: the text of docs/verifier.md as it stands."""
+    return _newest((ROOT / "docs" / "verifier.md").read_bytes(), "text/plain; charset=utf-8")
+
+
 @blueprint.get("/programme/<name>")
 @access.public
 def program(name: str) -> Response:
