@@ -77,6 +77,7 @@ def one(territory: str, family: str, number: int) -> str:
         draw=draw,
         promise=json.loads(draw.commitment),
         result=result,
+        voiding=publications.voiding(world, draw) if draw.voided else None,
         territory=rules.territory(territory),
         family=rules.catalogue.families[family],
         instant_of=datetime.fromisoformat,
@@ -109,6 +110,21 @@ def bundle_before(territory: str, family: str, number: int, version: int) -> Res
 def signature(territory: str, family: str, number: int) -> Response:
     found: Published = publications.one(access.world(), territory, family, number)
     return _newest(found.signature or abort(404), "application/octet-stream")
+
+
+@blueprint.get(f"{ONE}/annulation.json")
+@access.public
+def voiding(territory: str, family: str, number: int) -> Response:
+    """The signed statement that a commitment counts no more."""
+    found = publications.one(access.world(), territory, family, number)
+    return _newest(publications.voiding(access.world(), found).statement, "application/json")
+
+
+@blueprint.get(f"{ONE}/annulation.sig")
+@access.public
+def voiding_signature(territory: str, family: str, number: int) -> Response:
+    found = publications.one(access.world(), territory, family, number)
+    return _newest(publications.voiding(access.world(), found).signature, "application/octet-stream")
 
 
 @blueprint.get(f"{ONE}/jeton.tsr")
