@@ -15,6 +15,7 @@ import argparse
 import base64
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,21 +24,60 @@ from pathlib import Path
 
 MARGIN = timedelta(minutes=30)
 DELEGATES = 2
-STAMPED = re.compile(
-    rb"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01(?:\x05\x00)?"  # the imprint's algorithm: SHA-256
-    rb"\x04\x20(.{32})"  # the imprint
-    rb"\x02.{2,40}?\x18.(\d{14})(?:\.\d+)?Z",  # serial number, genTime
-    re.DOTALL,
+SIGNED_DATA, TST_INFO, SHA256 = map(
+    bytes.fromhex, ("2a864886f70d010702", "2a864886f70d0109100104", "608648016503040201")
 )
-"""What TSTInfo says (RFC 3161, 2.4.2). Whether the authority said it is for openssl to tell."""
+INTEGER, OCTETS, OID, DATE, SEQUENCE, SET, TAGGED = 0x02, 0x04, 0x06, 0x18, 0x30, 0x31, 0xA0
+NO_STAMP = "ce n'est pas un horodatage RFC 3161 sur un SHA-256"
 
 
-def stamped(token):
-    """(imprint, date) of a time stamp; ValueError when it is none over a SHA-256."""
-    found = STAMPED.search(token)
-    if found is None:
-        raise ValueError("ce n'est pas un horodatage RFC 3161 sur un SHA-256")
-    return found[1], datetime.strptime(found[2].decode() + "+0000", "%Y%m%d%H%M%S%z")
+# --- the token: read by position, down to the bytes that are signed; nothing that stands elsewhere is believed --------
+
+
+def values(data):
+    """(tag, content) of the DER values in ``data``, to its last byte; ValueError for anything else, BER included."""
+    while data:
+        tag, size, start = data[0], data[1] if len(data) > 1 else 0x80, 2
+        if size > 0x7F:
+            start += size & 0x7F
+            size = int.from_bytes(data[2:start], "big")
+            if size < 0x80 or start != 2 + (size.bit_length() + 7) // 8:
+                raise ValueError(NO_STAMP)
+        if len(data) < start + size or tag & 0x1F == 0x1F:
+            raise ValueError(NO_STAMP)
+        yield tag, data[start : start + size]
+        data = data[start + size :]
+
+
+def parts(data, *tags, more=False):
+    """Contents of the values in ``data``: exactly these tags, or with ``more`` these first."""
+    found = list(values(data))
+    if [tag for tag, _ in found][: len(tags) if more else None] != [*tags]:
+        raise ValueError(NO_STAMP)
+    return [content for _, content in found[: len(tags)]]
+
+
+def stamped(answer):
+    """(imprint, date) of an authority's whole answer (RFC 3161, 2.4.2; RFC 5652, 5.1): what its signature is over.
+
+    ValueError when it is none over a SHA-256. Whether the authority said it is for openssl to tell.
+    """
+    [answer] = parts(answer, SEQUENCE)
+    _status, token = parts(answer, SEQUENCE, SEQUENCE)
+    kind, signed = parts(token, OID, TAGGED)
+    _version, _digests, content = parts(*parts(signed, SEQUENCE), INTEGER, SET, SEQUENCE, more=True)
+    inner, info = parts(content, OID, TAGGED)
+    [info] = parts(*parts(info, OCTETS), SEQUENCE)
+    _version, _policy, imprint, _serial, at = parts(info, INTEGER, OID, SEQUENCE, INTEGER, DATE, more=True)
+    algorithm, digest = parts(imprint, SEQUENCE, OCTETS)
+    said = re.fullmatch(rb"(\d{14})(?:\.\d+)?Z", at)
+    kinds = [kind, inner, *parts(algorithm, OID, more=True)]
+    if kinds != [SIGNED_DATA, TST_INFO, SHA256] or said is None:
+        raise ValueError(NO_STAMP)
+    return digest, datetime.strptime(said[1].decode() + "+0000", "%Y%m%d%H%M%S%z")
+
+
+# --- the evidence -----------------------------------------------------------------------------------------------------
 
 
 def bytes_of(promise):
@@ -65,24 +105,39 @@ def in_time(bundle, report):
     return stamps, mails
 
 
-def check_evidence(bundle, report):
+def check_evidence(bundle, report, authority=None):
     """One line: whether the date of the commitment rests on somebody outside, and how much was dated in time."""
     stamps, mails = in_time(bundle, report)
+    signed = {one for one in stamps if authority and ask_openssl(bundle, one, authority, report)}
+    proved = "NON PROUVÉE"
+    if signed:
+        proved = "prouvée par l'autorité d'horodatage, signature vérifiée par openssl"
+    elif (stamps and not authority) or len(mails) >= DELEGATES:
+        proved = "à confirmer auprès des témoins"
     found = f"{len(stamps)} horodatage(s) et {len(mails)} courriel(s) datés à temps, sur {len(bundle['evidence'])}"
-    proved = "à confirmer auprès des témoins" if stamps or len(mails) >= DELEGATES else "NON PROUVÉE"
     report.notes.append(f"date de l'engagement : {proved} ; {found}")
     return stamps, mails
 
 
-def ask_openssl(data, token, authority, report):
-    """Signature, chain and purpose of the authority's certificate."""
+def ask_openssl(bundle, token, authority, report):
+    """Whether the signature, the chain and the purpose of the authority's certificate are right."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("engagement.json", "jeton.tsr")]
-        for path, content in zip(names, (data, token), strict=True):
+        for path, content in zip(names, (bytes_of(bundle["commitment"]), base64.b64decode(token)), strict=True):
             path.write_bytes(content)
         command = ["openssl", "ts", "-verify", "-data", names[0], "-in", names[1], "-CAfile", authority]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    report.check(done.returncode == 0, "horodatage", f"openssl : {done.stderr.strip()[-200:]}")
+    said = " ; ".join(line for line in done.stderr.splitlines() if line and not line.startswith("Using configuration"))
+    report.check(done.returncode == 0, "horodatage", f"openssl : {said}")
+    return done.returncode == 0
+
+
+def check_authority(path):
+    """A wrong path is a mistake of whoever types it, and no fraud: OSError, ValueError."""
+    if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
+        raise ValueError(f"{path} n'est pas un certificat (PEM) : prenez celui de l'autorité")
+    if shutil.which("openssl") is None:
+        raise ValueError("openssl n'est pas installé : sans lui, n'utilisez pas --autorite")
 
 
 def check_file(path, authority, report):
@@ -90,26 +145,28 @@ def check_file(path, authority, report):
 
     bundle = read(path.read_bytes())
     print(f"{path.name} : engagement {hashlib.sha256(bytes_of(bundle['commitment'])).hexdigest()}")
-    stamps, mails = check_evidence(bundle, report)
+    stamps, mails = check_evidence(bundle, report, authority)
     for proof in bundle["evidence"]:
         print(f"  {proof['at']} {proof['kind']} {proof.get('authority') or proof['message_id']}")
-    for token in stamps:
-        if authority:
-            ask_openssl(bytes_of(bundle["commitment"]), base64.b64decode(token), authority, report)
-        else:
-            report.notes.append("signature de l'horodatage non vérifiée : donnez --autorite")
+    if stamps and not authority:
+        report.notes.append("signature de l'horodatage non vérifiée : donnez --autorite")
     if mails:
         report.notes.append(f"demandez aux délégués s'ils ont ces courriels : {', '.join(sorted(mails))}")
 
 
 def main():
-    from verify_draw import Report
-
+    try:
+        from verify_draw import Report
+    except ImportError:
+        print("ILLISIBLE : mettez verify_draw.py à côté de verify_date.py")
+        return 2
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tirage", type=Path, nargs="+")
     parser.add_argument("--autorite", type=Path)
     asked, report = parser.parse_args(), Report()
     try:
+        if asked.autorite:
+            check_authority(asked.autorite)
         for path in asked.tirage:
             check_file(path, asked.autorite, report)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:

@@ -141,9 +141,7 @@ def check_order(bundle, report):
     """Seed, keys and ranks. Gives the waiting lines in the order that follows from the beacon."""
     promise, signature = bundle["commitment"], raw(bundle["beacon"]["signature"])
     seed = sha(b"RDV-DRAW-v1" + sha(canonical(promise)) + sha(signature))
-    report.check(
-        bundle["beacon"]["randomness"] == sha(signature).hex(), "aléa", "l'aléa n'est pas celui de la signature"
-    )
+    report.check(bundle["beacon"]["randomness"] == sha(signature).hex(), "aléa", "il ne vient pas de la signature")
     report.check(bundle["seed"] == seed.hex(), "graine", "la graine ne vient pas de l'engagement et de la balise")
     drawn = [row for row in bundle["lines"] if row["code"] == "W"]
     key = {row["leaf"]: hmac.digest(seed, raw(row["leaf"]), "sha256").hex() for row in drawn}
@@ -264,7 +262,7 @@ def check_file(path, asked, report):
             check(found, report)
         if "struck" in found:
             from verify_struck import remaining
-        judged = remaining(found, report) if "struck" in found else found
+        judged = remaining(found, report, map(Path.read_bytes, asked.tirage)) if "struck" in found else found
         order = check_order(judged, report)
         if "private" in found:
             check_match(judged, order, check_private(judged, report), report)
@@ -284,8 +282,9 @@ def main():
     try:
         for path in asked.tirage:
             check_file(path, asked, report)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
-        print(f"ILLISIBLE : {error!r}")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, ImportError) as error:
+        known = f"mettez {error.name}.py à côté" if isinstance(error, ImportError) else repr(error)
+        print(f"ILLISIBLE : {known}")
         return 2
     return report.say()
 

@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """Vérifie le registre et la suite des tirages, sans rien demander à l'administration.
 
-    python3 verify_log.py FEUILLES.txt [--tete TAILLE:RACINE …] [--tirages TIRAGE.json TIRAGE-SUIVANT.json …]
+    python3 verify_log.py REGISTRE.txt [--tete TAILLE:RACINE …] [--tirages TIRAGE.json TIRAGE-SUIVANT.json …]
     python3 verify_log.py [--tete TAILLE:RACINE …] [--tetes TETES.json …] [--coherence PREUVE.json …]
-    python3 verify_log.py --preuve PREUVE.json [--tete TAILLE:RACINE …]
+    python3 verify_log.py --preuve PREUVE.json --feuille HEX [--tete TAILLE:RACINE …] [--cles CLES.json]
     python3 verify_log.py --site https://… --tete TAILLE:RACINE …
 
-FEUILLES.txt is the public list of leaves, one a line. ``--tete``: heads that you kept, on a receipt or by mail;
+REGISTRE.txt is the public list of leaves, one a line. ``--tete``: heads that you kept, on a receipt or by mail;
 ``--tetes``: lists of heads as the site published them, today or when you kept them; ``--coherence``: proofs that one
-size of the log is the beginning of another; ``--preuve``: that the leaf of your receipt is in it; ``--tirages``:
-bundles or bare commitments of one list of waiting people, in the order of their numbers. ``--site`` asks for the newest
-head and the proof itself; nothing else uses the network.
+size of the log is the beginning of another; ``--preuve``: that a leaf is in it, ``--feuille``: the leaf of your
+receipt; ``--tirages``: bundles or bare commitments of one list of waiting people, in the order of their numbers;
+``--cles``: the site's keys, kept from /cles.json: signatures of heads are then checked, if the module cryptography is
+installed. ``--site`` asks for the newest heads and the proof itself; nothing else uses the network.
 Checks that every head is an earlier state of the log, that no two of them contradict each other, that every drawn leaf
 was in the log before its list was frozen, that each commitment names the one before, and that no age appears from
-nowhere. Exit code as verify_draw.py, which must lie in the same folder.
+nowhere. A file proves nothing alone: what was compared with something else is said, and what was not. Exit code: 0
+everything given was compared and nothing differs, 1 something differs, 2 unreadable, or something given was compared
+with nothing. verify_draw.py must lie in the same folder.
 """
 
 from __future__ import annotations
@@ -21,16 +24,54 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from base64 import b64decode
 from itertools import pairwise
 from pathlib import Path
 from urllib.request import urlopen
 
-from verify_draw import Report, canonical, merkle, raw, read, sha
+try:
+    from verify_draw import Report, canonical, merkle, raw, read, sha
+except ImportError:
+    print("ILLISIBLE : mettez verify_draw.py à côté de verify_log.py")
+    sys.exit(2)
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:  # all but the signatures is checked, and it is said
+    Ed25519PublicKey = None
 
 MAX_ANSWER_BYTES = 1 << 24
 
 
+class Compared(Report):
+    """Nothing differs only where two things were compared: ``compared`` says which, ``alone`` what was not."""
+
+    def __init__(self):
+        super().__init__()
+        self.compared, self.alone = [], []
+
+    def say(self):
+        told = [f"  comparé : {text}" for text in self.compared] + [f"  NON COMPARÉ : {text}" for text in self.alone]
+        print(*told, *(f"  à savoir : {note}" for note in dict.fromkeys(self.notes)), sep="\n")
+        self.notes = []
+        if self.faults or (self.compared and not self.alone):
+            return super().say()
+        some = "RIEN NE DIFFÈRE DANS CE QUI A ÉTÉ COMPARÉ, MAIS LE RESTE N’A PAS ÉTÉ COMPARÉ"
+        print(some if self.compared else "RIEN N’A ÉTÉ COMPARÉ")
+        return 2
+
+
 # --- heads ---------------------------------------------------------------------------------------------------
+
+
+class Said:
+    """One input and the heads, (size, root), that it says. ``signed``: how many signatures by a key that you have.
+
+    ``proof``: worth what something else vouches for. ``told``: its comparisons are said here.
+    """
+
+    def __init__(self, name, heads, signed=0, proof=False, told=True):
+        self.name, self.heads, self.signed, self.proof, self.told = name, heads, signed, proof, told
 
 
 def head_of(text):
@@ -39,14 +80,76 @@ def head_of(text):
     return int(size), raw(root).hex()
 
 
-def check_heads(heads, leaves, report):
-    """``heads``: (size, root). Of one size there is one root; with the leaves, it is theirs."""
-    known = {}
-    for size, root in heads:
-        report.check(known.setdefault(size, root) == root, "tête", f"deux têtes de taille {size} se contredisent")
-        if leaves is not None:
-            same = len(leaves) >= size and merkle(leaves[:size]).hex() == root
-            report.check(same, "tête", f"le registre n'est plus celui de la tête {size}:{root}")
+def check_heads(said, leaves, report):
+    """Of one size there is one root; with the leaves, it is theirs. What stands beside nothing is said to be alone."""
+    says = {}
+    for one in said:
+        for size, root in one.heads:
+            says.setdefault(size, []).append((one, root))
+    for size, sayings in sorted(says.items()):
+        roots, names = {root for _, root in sayings}, ", ".join(sorted({one.name for one, _ in sayings}))
+        report.check(len(roots) == 1, "tête", f"deux têtes de taille {size} se contredisent ({names})")
+        if leaves is not None and len(leaves) >= size:
+            same = roots == {merkle(leaves[:size]).hex()}
+            report.check(same, "tête", f"le registre n'est plus celui de la tête {size}:{min(roots)}")
+    tell({size: {one for one, _ in sayings} for size, sayings in says.items()}, said, leaves, report)
+
+
+def tell(says, said, leaves, report):
+    """What each input was compared with. ``says``: size → who says its head."""
+    logged = {size for size in says if leaves is not None and len(leaves) >= size}
+    if leaves is not None and len(logged) < len(says):
+        longer = f"votre registre ({len(leaves)} feuilles) et les têtes plus grandes, jusqu'à {max(says)}"
+        report.alone.append(f"{longer} : téléchargez-le à nouveau. S'il reste plus court, il a raccourci : gardez tout")
+    worth = worthy(says, said, logged)
+    for one in said:
+        sizes = {size for size, _ in one.heads}
+        tied = sorted(size for size in sizes if one in worth and (size in logged or says[size] & worth - {one}))
+        if tied and one.told:
+            named = ", ".join(map(str, tied[:5])) + " …" * (len(tied) > 5)
+            report.compared.append(f"{one.name}, {len(tied)} tête(s) sur {len(sizes)} (tailles {named})")
+        if one.signed:
+            report.compared.append(f"{one.name}, {one.signed} signature(s) de tête, avec vos clés")
+        elif one.told and not tied:
+            largest = max(sizes, default=0)
+            report.alone.append(f"{one.name} (rien d'autre ici ne prouve une tête de taille {largest})")
+
+
+def worthy(says, said, logged):
+    """Proofs are worth what they are tied to, from one to the next: the site makes as many as it likes."""
+    found = {one for one in said if one.signed or not one.proof}
+    while True:
+        tied = {size for size in says if size in logged or says[size] & found}
+        more = {one for one in said if one not in found and any(size in tied for size, _ in one.heads)}
+        if not more:
+            return found
+        found |= more
+
+
+def keys_in(path, report):
+    """kid → public key of the heads' keys; None when signatures cannot be checked here, which is said."""
+    if path is None or Ed25519PublicKey is None:
+        missing = "donnez --cles cles.json" if path is None else "le module cryptography n'est pas installé"
+        report.notes.append(f"signature des têtes non vérifiée : {missing}")
+        return None
+    rows = [row for row in json.loads(path.read_bytes())["keys"] if row["purpose"] == "log_head"]
+    return {row["kid"]: Ed25519PublicKey.from_public_bytes(b64decode(row["public_key"])) for row in rows}
+
+
+def signatures(heads, keys, report):
+    """How many of these heads are signed by a known key; a wrong signature differs, an unknown key is only said."""
+    good = 0
+    for head in heads if keys is not None else ():
+        promise = {name: head[name] for name in ("at", "root", "size")} | {"signed": "RDV-HEAD-v1", "v": 1}
+        if head["kid"] not in keys:
+            report.notes.append(f"la clé {head['kid']} de la tête {head['size']} n'est pas dans votre fichier de clés")
+            continue
+        try:
+            keys[head["kid"]].verify(raw(head["signature"]), canonical(promise))
+            good += 1
+        except InvalidSignature:
+            report.check(False, "signature", f"la tête {head['size']} n'est pas signée par la clé {head['kid']}")
+    return good
 
 
 def check_proof(proof, report):
@@ -84,13 +187,17 @@ def taken(path):
     return path.pop(0)
 
 
-def check_inclusion(proof, report):
-    """One leaf under one head (RFC 6962, 2.1.1). Gives the head, to be compared with those kept."""
+def check_inclusion(proof, mine, report):
+    """One leaf under one head (RFC 6962, 2.1.1). ``mine``: the leaf of the receipt. Gives the head."""
     at, size, node = proof["position"], proof["head"]["size"], raw(proof["leaf"])
     path = [raw(step) for step in proof["path"]]
     right = proof["v"] == "RDV-INCLUSION-1" and 0 <= at < size
     found = right and above(node, at, size, path).hex() == proof["head"]["root"] and not path
     report.check(found, "preuve", f"la feuille {proof['leaf']} n'est pas sous la tête de taille {size}")
+    if mine is None:
+        report.notes.append(f"comparez cette feuille avec celle de votre reçu, ou donnez --feuille : {proof['leaf']}")
+    else:
+        report.check(mine == proof["leaf"], "feuille", "la preuve porte sur une autre feuille que celle de votre reçu")
     return [(size, proof["head"]["root"])]
 
 
@@ -110,8 +217,8 @@ def ask(site, address):
         return answer.read(MAX_ANSWER_BYTES)
 
 
-def ask_site(site, kept, report):
-    """The site's newest head, and a proof that ties each kept head to it. Gives all heads that were said."""
+def ask_site(site, kept, keys, report):
+    """The site's heads from the size of the newest kept one on, and a proof that ties each kept head to the newest."""
     found = []
     start = max((size for size, _ in kept), default=0)
     while start is not None:
@@ -122,19 +229,29 @@ def ask_site(site, kept, report):
     report.check(newest, "tête", "le site ne publie aucune tête aussi grande que celle que vous avez gardée")
     for size, _ in kept if newest else ():
         heads += check_proof(read(ask(site, f"registre/coherence?de={size}&a={newest[0]}")), report)
-    return heads
+    return Said("le site", heads, signatures(found, keys, report))
 
 
 # --- draws ---------------------------------------------------------------------------------------------------
 
 
-def check_listed(draw, leaves, report):
-    """Every listed leaf was in the log whose root the commitment names: nobody was added after the freeze."""
+def log_of(draw):
+    """(size, root) that a commitment names."""
     log = draw.get("commitment", draw)["log"]
-    check_heads([(log["size"], log["root"])], leaves, report)
-    early = {leaf.hex() for leaf in leaves[: log["size"]]}
-    ghosts = [row["leaf"] for row in draw.get("lines", ()) if row["leaf"] not in early]
+    return log["size"], log["root"]
+
+
+def check_listed(name, draw, leaves, report):
+    """Every listed leaf was in the log whose root the commitment names: nobody was added after the freeze."""
+    size = log_of(draw)[0]
+    if "lines" not in draw or len(leaves) < size:
+        why = "c'est un engagement, sans liste" if "lines" not in draw else f"votre registre est plus court que {size}"
+        report.alone.append(f"{name}, ses lignes et le registre ({why})")
+        return
+    early = {leaf.hex() for leaf in leaves[:size]}
+    ghosts = [row["leaf"] for row in draw["lines"] if row["leaf"] not in early]
     report.each(ghosts, "fantôme", "dans la liste, mais pas dans le registre au moment du gel")
+    report.compared.append(f"{name}, {len(draw['lines'])} lignes et le registre au moment du gel")
 
 
 def check_chain(before, after, report):
@@ -170,40 +287,62 @@ def check_ages(before, newest, after, report):
 # --- the command ---------------------------------------------------------------------------------------------
 
 
-def heads_said(asked, report):
-    """(size, root) of every head that was kept, published, or tied by a proof."""
-    heads = [head_of(text) for text in asked.tete]
+def heads_said(asked, draws, report):
+    """Every input that says heads: kept, published, or tied by a proof."""
+    signing = asked.site or asked.tetes or asked.preuve or asked.cles
+    keys = keys_in(asked.cles, report) if signing else None
+    kept = [head_of(text) for text in asked.tete]
+    said = [Said(f"votre tête {size}", [(size, root)]) for size, root in kept]
     if asked.site:
-        heads += ask_site(asked.site, list(heads), report)
+        said.append(ask_site(asked.site, kept, keys, report))
     for path in asked.tetes:
-        heads += [(head["size"], head["root"]) for head in json.loads(path.read_bytes())["heads"]]
+        heads = json.loads(path.read_bytes())["heads"]
+        said.append(Said(path.name, [(head["size"], head["root"]) for head in heads], signatures(heads, keys, report)))
     for path in asked.coherence:
-        heads += check_proof(read(path.read_bytes()), report)
+        said.append(Said(path.name, check_proof(read(path.read_bytes()), report), proof=True))
     for path in asked.preuve:
-        heads += check_inclusion(read(path.read_bytes()), report)
-    return heads
+        proof = read(path.read_bytes())
+        found = check_inclusion(proof, asked.feuille, report)
+        said.append(Said(path.name, found, signatures([proof["head"]], keys, report), proof=True))
+    return said + [Said(name, [log_of(draw)], told=False) for name, draw in draws]
+
+
+def check_mine(leaf, leaves, proofs, report):
+    """The leaf of the receipt and the list of all leaves; a receipt of this hour may be too young for it."""
+    if leaf in (found := {one.hex() for one in leaves or ()}):
+        report.compared.append(f"la feuille {leaf} est dans le registre")
+    elif found or not proofs:
+        many = f"pas parmi les {len(found)} de votre registre ; est-il plus récent que votre reçu d'une heure ?"
+        report.alone.append(f"la feuille {leaf} ({many if found else 'donnez le registre ou --preuve'})")
 
 
 def check_all(asked, report):
     leaves = [raw(line) for line in asked.feuilles.read_text().split()] if asked.feuilles else None
     if leaves is not None:
         print(f"{len(leaves)} feuilles, racine {merkle(leaves).hex()}")
-    check_heads(heads_said(asked, report), leaves, report)
-    draws = [read(path.read_bytes()) for path in asked.tirages]
-    for draw in draws if leaves is not None else ():
-        check_listed(draw, leaves, report)
-    for before, after in pairwise(draws):
+    draws = [(path.name, read(path.read_bytes())) for path in asked.tirages]
+    check_heads(heads_said(asked, draws, report), leaves, report)
+    for name, draw in draws if leaves is not None else ():
+        check_listed(name, draw, leaves, report)
+    for (first, before), (second, after) in pairwise(draws):
         check_chain(before, after, report)
+        report.compared.append(f"{first} et {second}, qui se suivent")
+    if leaves is None and len(draws) == 1:
+        report.alone.append(f"{draws[0][0]} (donnez le registre, ou le tirage suivant)")
+    if asked.feuille:
+        check_mine(asked.feuille, leaves, asked.preuve, report)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("feuilles", type=Path, nargs="?")
-    parser.add_argument("--tete", nargs="*", default=[])
+    parser.add_argument("--tete", nargs="+", action="extend", default=[])
     for name in ("--tetes", "--coherence", "--preuve", "--tirages"):
-        parser.add_argument(name, type=Path, nargs="*", default=[])
+        parser.add_argument(name, type=Path, nargs="+", action="extend", default=[])
+    parser.add_argument("--cles", type=Path)
+    parser.add_argument("--feuille", type=lambda text: raw(text.lower()).hex())
     parser.add_argument("--site")
-    asked, report = parser.parse_args(), Report()
+    asked, report = parser.parse_args(), Compared()
     try:
         check_all(asked, report)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:

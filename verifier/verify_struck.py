@@ -6,13 +6,19 @@ the list, whose root was promised; they have no key and no rank. Must lie in the
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 OF_LEAF = {"double_chance", "forged_entry"}
 OF_PLACE = {"place_not_there", "place_twice"}
 MEMBERS = {"at", "reason", "signatures"}
 
 
-def remaining(bundle, report):
-    """The bundle as the draw must be judged: without the struck lines, and with the places that are left."""
+def remaining(bundle, report, given=()):
+    """The bundle as the draw must be judged: without the struck lines, and with the places that are left.
+
+    ``given``: the bytes of all files on the command line; the one that this replaces may be among them.
+    """
     struck, promise = bundle["struck"], bundle["commitment"]
     leaves = [one["leaf"] for one in struck if "leaf" in one]
     places = [tuple(one["place"]) for one in struck if "leaf" not in one]
@@ -24,13 +30,29 @@ def remaining(bundle, report):
     report.each(foreign, "écarté", "ce n'était pas une donnée de ce tirage")
     reasons = sorted(one["reason"] for one in struck)
     report.notes.append(f"résultat corrigé après le tirage, motifs : {', '.join(reasons)} ; demandez-en la raison")
-    report.notes.append(f"il remplace le fichier {bundle['replaces']}, qui reste public")
+    check_replaced(bundle, given, report)
     capacity = [
         {"class": row["class"], "places": [place for place in row["places"] if (row["class"], *place) not in places]}
         for row in promise["capacity"]
     ]
     lines = [row for row in bundle["lines"] if row["leaf"] not in leaves]
     return {**bundle, "lines": lines, "capacity": capacity}
+
+
+def check_replaced(bundle, given, report):
+    """Each correction strikes one input more, and names the file before: that very file, when it is given."""
+    before = []
+    for data in given:
+        found = json.loads(data)
+        if (
+            found.get("commitment") == bundle["commitment"]
+            and len(found.get("struck", ())) == len(bundle["struck"]) - 1
+        ):
+            before.append(hashlib.sha256(data).hexdigest())
+    if before:
+        report.check({*before} == {bundle["replaces"]}, "remplacé", "le fichier d'avant n'est pas celui qu'il remplace")
+    else:
+        report.notes.append(f"il remplace le fichier {bundle['replaces']}, qui reste public : donnez-le aussi")
 
 
 def well_formed(one):

@@ -40,6 +40,13 @@ class VoidReason(StrEnum):
     MACHINE_FAILURE = "machine_failure"
 
 
+def void_bytes(scope: tuple[str, str, int], commitment: bytes, at: datetime, reason: str) -> bytes:
+    """What is signed and shown of a voided draw: which commitment (its SHA-256) counts no more, since when, and why."""
+    territory, family, number = scope
+    said = {"territory": territory, "family": family, "number": number, "commitment": commitment.hex()}
+    return canonical(said | {"v": "RDV-VOID-1", "voided_at": instant(at), "reason": reason})
+
+
 @dataclass(frozen=True, slots=True)
 class Struck:
     """One input that was struck: a ``leaf``, or a ``place`` (class, start, guichet). ``at``: the second signature."""

@@ -21,7 +21,7 @@ from booking.domain.log import FAN, STEP, KeptTree
 from booking.ports import World
 from booking.services.transaction import Transaction, transaction
 from booking.store import log as rows
-from booking.store.log import LogHead
+from booking.store.log import LogEntry, LogHead
 
 CHUNK = 8192
 """Leaves read at once by whoever reads them all; nodes made in one transaction by :func:`rebuild`."""
@@ -54,19 +54,33 @@ def root_at(session: Session, size: int) -> bytes:
 def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
     """The proof for the oldest leaf of a demande under the newest head; None until one covers it (within the hour)."""
     with world.reading() as session:
-        first, head = next(iter(rows.entries_of(session, demande_id)), None), rows.last_head(session)
-        if first is None or first.position is None or head is None or first.position >= head.size:
+        found = _covered(session, demande_id)
+        if found is None:
             return None
+        first, head = found
         return Inclusion(
             leaf=first.leaf,
-            position=first.position,
+            position=first.position or 0,
             size=head.size,
             root=head.root,
-            path=tuple(tree(session).inclusion(first.position, head.size)),
+            path=tuple(tree(session).inclusion(first.position or 0, head.size)),
             signed_at=head.signed_at,
             kid=head.kid,
             signature=head.signature,
         )
+
+
+def is_covered(world: World, demande_id: UUID) -> bool:
+    """Whether :func:`inclusion_of` has a proof to give already."""
+    with world.reading() as session:
+        return _covered(session, demande_id) is not None
+
+
+def _covered(session: Session, demande_id: UUID) -> tuple[LogEntry, LogHead] | None:
+    first, head = next(iter(rows.entries_of(session, demande_id)), None), rows.last_head(session)
+    if first is None or first.position is None or head is None or first.position >= head.size:
+        return None
+    return first, head
 
 
 def inclusion_bytes(found: Inclusion) -> bytes:

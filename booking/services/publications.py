@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,9 +16,11 @@ from sqlalchemy.orm import Session
 from booking.domain.canonical import canonical, instant, parse
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import NotFound
+from booking.domain.strike import void_bytes
 from booking.domain.witness import Dated, token_of
 from booking.ports import World
 from booking.services import configuration, proofs, witness
+from booking.services.result import BUNDLE_KEY
 from booking.store import configuration as versions
 from booking.store import draw as rows
 from booking.store import log as leaves
@@ -60,6 +63,7 @@ class Published:
     signature: bytes | None
     demonstration: bool
     voided_reason: str | None
+    voided_at: datetime | None
     struck: tuple[Replaced, ...]
     dated: Dated | None
     evidence: tuple[Mapping[str, Any], ...]
@@ -118,6 +122,24 @@ def bundle_before(world: World, territory: str, family: str, number: int, versio
     if data is None:
         raise NotFound("batch")
     return data
+
+
+@dataclass(frozen=True, slots=True)
+class Voiding:
+    """That a draw was voided: the statement, and the signature of its SHA-256 with key ``kid``."""
+
+    statement: bytes
+    kid: str
+    signature: bytes
+
+
+def voiding(world: World, found: Published) -> Voiding:
+    """The statement about a voided draw; always the same bytes. Raises NotFound unless it was voided."""
+    if not found.voided or found.voided_at is None:
+        raise NotFound("batch")
+    scope = (found.territory, found.family, found.number)
+    statement = void_bytes(scope, found.commitment_hash, found.voided_at, found.voided_reason or "")
+    return Voiding(statement, *world.keys.sign(BUNDLE_KEY, sha256(statement).digest()))
 
 
 def summary(data: bytes) -> dict[str, Any]:
@@ -215,6 +237,7 @@ def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Publish
         signature=batch.bundle_signature,
         demonstration=batch.beacon_source == "local",
         voided_reason=batch.voided_reason,
+        voided_at=batch.voided_at,
         struck=tuple(
             Replaced(row.reason, row.signed_at, row.replaced_hash)
             for row in struck

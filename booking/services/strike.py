@@ -21,7 +21,7 @@ from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.domain.slots import DrawKind, SlotState
 from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
-from booking.services import convocation, regive
+from booking.services import convocation, regive, witness
 from booking.services.result import BUNDLE_KEY, class_of, lines_of
 from booking.services.transaction import Transaction, attempt, transaction
 from booking.store import draw as draw_rows
@@ -55,6 +55,7 @@ def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str
                 slot.published_in_id = None
         batch.state, batch.voided_reason, batch.voided_at = BatchState.VOIDED, str(why), tx.now
         tx.note(actor, "draw_voided", f"batch:{batch.id}", territory, number=batch.number, reason=str(why))
+        witness.tell_voided(tx, batch)
 
 
 def _batch(tx: Transaction, territory: str, batch_id: UUID) -> Batch:

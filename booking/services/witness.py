@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from booking.domain.beacon import CHAINS
 from booking.domain.canonical import canonical, instant
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import Unavailable
+from booking.domain.strike import void_bytes
 from booking.domain.witness import Dated, Delegate
 from booking.ports import Stamp, World
 from booking.services import configuration, outbox
@@ -31,7 +33,7 @@ from booking.store.log import LogHead
 RETRY = timedelta(minutes=2)
 """An authority that does not answer is not asked more often."""
 HEAD_EVERY = timedelta(days=1)
-COMMITMENT, HEAD = "delegue/engagement", "delegue/tete"
+COMMITMENT, HEAD, VOIDED = "delegue/engagement", "delegue/tete", "delegue/annulation"
 
 
 def witness(world: World, batch_id: UUID) -> None:
@@ -53,6 +55,22 @@ def witness(world: World, batch_id: UUID) -> None:
         batch = _waiting(tx, batch_id)
         if batch is not None:
             _keep(tx, batch, [rules.stamp(stamp.at, world.witness.authority, stamp.token)])
+
+
+def tell_voided(tx: Transaction, batch: Batch) -> None:
+    """The delegates learn at once that a commitment counts no more: their mail says that it was before the round."""
+    if batch.number is None or batch.voided_at is None:
+        return
+    promise = commitment_hash(batch.commitment or b"")
+    scope = (batch.territory, batch.family, batch.number)
+    statement = void_bytes(scope, promise, batch.voided_at, batch.voided_reason or "")
+    params = _params(tx, batch)
+    more = {
+        "statement": sha256(statement).hexdigest(),
+        "voided_at": batch.voided_at.isoformat(),
+        "file": params["file"].replace("engagement.json", "annulation.json"),
+    }
+    _tell(tx, f"void:{batch.id}", VOIDED, params | more, _delegates(tx, batch.territory))
 
 
 def dated(batch: Batch, now: datetime) -> Dated | None:

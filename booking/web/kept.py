@@ -51,7 +51,7 @@ class Pages:
 
 def answer(page: Page) -> Response:
     """The page, or 304 for a caller that has it."""
-    if request.if_none_match.contains(page.mark):
+    if request.if_none_match.contains_weak(page.mark):  # proxies that compress make it a weak one
         response = Response(status=304)
     else:
         response = Response(page.body, content_type="text/html; charset=utf-8")

@@ -6,13 +6,15 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from booking.domain.errors import Unavailable
 from booking.gateways.witness import NoWitness, Rfc3161Witness
+from tests.support import tsa
 from tests.support.tsa import Authority
 
 DATA = b'{"number":12}'
@@ -71,6 +73,16 @@ def test_the_date_cannot_be_altered(office: Office) -> None:
     earlier = token.replace(b"20260302170500Z", b"20260302160500Z")
     assert earlier != token
     assert office.witness.read(earlier, DATA) is None
+
+
+def test_a_date_beside_what_is_signed_is_never_read(office: Office) -> None:
+    """In the unsigned words of the answer, or after it: None, or what the authority signed."""
+    late = office.witness.stamp(DATA).token
+    office.authority.now = lambda: AT - timedelta(days=90)
+    info = office.authority._info(sha256(DATA).digest(), None)
+    for words in (b"20251202170500Z", info):
+        for answer in tsa.beside(late, words):
+            assert office.witness.read(answer, DATA) in (None, AT)
 
 
 def test_an_old_answer_is_no_answer(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ from booking.services import draw, log, persons, proofs, publications, slots
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
 from booking.store.demande import Demande
-from tests.support import filings
+from tests.support import filings, tsa
 from tests.support.filings import FAMILY, TERRITORY
 from tests.support.tsa import Authority
 from verifier import independence, verify_draw
@@ -265,6 +265,23 @@ def test_a_stamp_of_the_insiders_own_making(drawn: World, stranger: Stranger, tm
         stamp = witness.stamp(in_time, "horodatage.example", authority.stamp(canonical(honest["commitment"])))
         said = stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots)
         assert ("[horodatage]" in said) is seen
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine")
+def test_a_date_written_beside_what_the_authority_signed(drawn: World, stranger: Stranger, tmp_path: Path) -> None:
+    """A true stamp, asked for after the draw; in front of it, in the unsigned words of the answer, an earlier one."""
+    honest = full(drawn, 1)
+    said, authority = honest["commitment"], Authority()
+    in_time, at = (datetime.fromisoformat(said[name] if name else said["beacon"]["at"]) for name in ("frozen", ""))
+    authority.now = lambda: at + timedelta(days=90)
+    late = authority.stamp(canonical(said))
+    authority.now = lambda: in_time
+    earlier = authority._info(hashlib.sha256(canonical(said)).digest(), None)
+    roots = str(authority.write_roots(tmp_path / "autorite.pem"))
+    for forged_answer in tsa.beside(late, earlier):
+        stamp = witness.stamp(in_time, "horodatage.example", forged_answer)
+        assert not right(stranger("verify_date.py", {**honest, "evidence": [stamp]}, "--autorite", roots))
+        assert not right(stranger("verify_draw.py", {**honest, "evidence": [stamp]}))
 
 
 def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:

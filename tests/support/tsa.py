@@ -74,6 +74,18 @@ def attribute(kind: str, value: bytes) -> bytes:
 ALGORITHM = sequence(oid(SHA256))
 
 
+def beside(answer: bytes, words: bytes) -> list[bytes]:
+    """Forged answers: the true token, and ``words`` where no signature is over them."""
+    token = answer[answer.index(sequence(integer(0))) + len(sequence(integer(0))) :]
+    status, told = sequence(integer(0)), sequence(der(0x0C, words))
+    return [
+        sequence(sequence(integer(0), told), token),
+        sequence(sequence(integer(0), sequence(words)), token),
+        sequence(status, token, told),
+        answer + words,
+    ]
+
+
 @dataclass
 class Authority:
     """``now``: its clock. ``alter``: what it stamps instead of the imprint. ``answers``: False, it is down."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import sys
@@ -96,16 +97,53 @@ def test_the_signature_is_openssls_to_check(run: Run, tmp_path: Path) -> None:
     good = stamp(IN_TIME, by=authority)
     assert "non vérifiée" in run([good])[1]
     code, said = run([good], "--autorite", roots)
-    assert (code, "non vérifiée" in said) == (0, False)
-    assert run([stamp(IN_TIME)], "--autorite", roots)[0] == 1  # an authority of the insider's own
+    assert (code, "non vérifiée" in said, "à confirmer" in said, "prouvée par l'autorité" in said) == (
+        0,
+        False,
+        False,
+        True,
+    )
+    code, said = run([stamp(IN_TIME)], "--autorite", roots)  # an authority of the insider's own
+    assert (code, "NON PROUVÉE" in said, "[horodatage] openssl : " in said) == (1, True, True)
     forged = base64.b64decode(stamp(LATE, by=authority)["token"]).replace(b"20260302183001Z", b"20260302183000Z")
     code, said = run([rules.stamp(IN_TIME, "horodatage.example", forged)], "--autorite", roots)
     assert (code, "openssl" in said) == (1, True)
 
 
+def test_a_mistake_in_what_is_typed_is_no_fraud(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, page = stamp(IN_TIME), tmp_path / "page.html"
+    page.write_text("<html>")
+    for wrong in (tmp_path / "nowhere.pem", page, tmp_path):
+        code, said = run([good], "--autorite", wrong)
+        assert (code, "ILLISIBLE" in said, "DIFFÈRE [" in said) == (2, True, False)
+    monkeypatch.setattr(verify_date.shutil, "which", lambda _name: None)
+    code, said = run([good], "--autorite", Authority().write_roots(tmp_path / "autorite.pem"))
+    assert (code, "openssl n'est pas installé" in said) == (2, True)
+
+
 @pytest.mark.parametrize("token", ["", "AAAA", "=", base64.b64encode(b"no token").decode()])
 def test_what_is_no_token_is_unreadable(run: Run, token: str) -> None:
     assert run([{**stamp(IN_TIME), "token": token}])[0] == 2
+
+
+def test_only_the_whole_answer_in_its_shortest_form_is_a_token() -> None:
+    """One byte more, one less, a length written in a longer way, or without one: nothing that could hide another."""
+    token = base64.b64decode(stamp(IN_TIME)["token"])
+    assert token[1] == 0x82
+    altered = [token[:1] + b"\x83\x00" + token[2:], token[:1] + b"\x80" + token[4:] + bytes(2), token + token]
+    for at in range(len(token)):
+        altered += [token[:at] + b"\x00" + token[at:], token[:at]]
+    for other in altered:
+        with pytest.raises(ValueError, match="RFC 3161"):
+            verify_date.stamped(other)
+
+
+def test_the_tokens_own_parts_are_read_by_position() -> None:
+    at = IN_TIME.replace(microsecond=0)
+    assert verify_date.stamped(base64.b64decode(stamp(at)["token"])) == (
+        hashlib.sha256(canonical(COMMITMENT)).digest(),
+        at,
+    )
 
 
 def test_message_ids_are_printed_for_whoever_asks_the_delegates(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -143,6 +144,124 @@ def test_the_leaf_of_a_receipt_is_proved_in_and_no_other(drawn: World, run: Run,
     for change in ({"leaf": OTHER_ROOT}, {"position": 1}, {"position": 99}):
         proof.write_bytes(publications.canonical({**json.loads(proofs.inclusion_bytes(found)), **change}))
         assert run("--preuve", proof)[0] == 1
+
+
+NOTHING, SOME, ALL = "RIEN N’A ÉTÉ COMPARÉ", "LE RESTE N’A PAS ÉTÉ COMPARÉ", "RIEN NE DIFFÈRE"
+
+
+def last_line(said: str) -> str:
+    return said.splitlines()[-1]
+
+
+@pytest.fixture
+def inclusion(drawn: World, tmp_path: Path) -> Path:
+    """The proof of the first receipt, under the newest head."""
+    with drawn.reading() as session:
+        [demande_id, *_] = session.scalars(select(LogEntry.demande_id).order_by(LogEntry.position))
+    found = proofs.inclusion_of(drawn, demande_id)
+    assert found is not None
+    path = tmp_path / "preuve-registre.json"
+    path.write_bytes(proofs.inclusion_bytes(found))
+    return path
+
+
+@pytest.fixture
+def keys(drawn: World, tmp_path: Path) -> Path:
+    path = tmp_path / "cles.json"
+    path.write_text(json.dumps({"keys": [dict(key) for key in drawn.keys.public_keys()]}))
+    return path
+
+
+def test_what_stands_beside_nothing_is_never_found_right(
+    drawn: World, site: str, run: Run, tmp_path: Path, inclusion: Path
+) -> None:
+    old, new = (head["size"] for head in publications.heads(drawn))
+    proof, draw_file = tmp_path / "coherence.json", tmp_path / "1.json"
+    proof.write_bytes(publications.consistency(drawn, old, new))
+    draw_file.write_bytes(publications.bundle(drawn, TERRITORY, FAMILY, 1))
+    other = f"{new + 100}:{OTHER_ROOT}"
+    for arguments in (
+        [],
+        ["--site", site],
+        ["--tete", other],
+        ["--coherence", proof],
+        ["--preuve", inclusion],
+        ["--tete", other, "--preuve", inclusion],
+        ["--tete", other, "--coherence", proof],
+        ["--tirages", draw_file],
+    ):
+        code, said = run(*arguments)
+        assert (code, last_line(said)) == (2, NOTHING), arguments
+    both = run("--preuve", inclusion, "--coherence", proof)  # one site made both, and nothing else vouches for them
+    assert (both[0], last_line(both[1])) == (2, NOTHING)
+    code, said = run("--tete", kept(drawn), other, "--coherence", proof, "--preuve", inclusion)
+    assert (code, SOME in last_line(said), "preuve-registre.json, 1 tête(s)" in said) == (2, True, True)
+    code, said = run("--tete", kept(drawn), "--coherence", proof, "--preuve", inclusion)
+    assert (code, last_line(said)) == (0, ALL)
+
+
+def test_heads_given_one_by_one_are_all_compared(drawn: World, run: Run) -> None:
+    """``--tete A --tete B`` is ``--tete A B``."""
+    size = publications.heads(drawn)[0]["size"]
+    assert run("--tete", f"{size}:{OTHER_ROOT}", "--tete", kept(drawn))[0] == 1
+    assert run("--tete", kept(drawn), "--tete", kept(drawn))[0] == 0
+
+
+def test_a_list_older_than_the_head_is_no_fraud(drawn: World, run: Run, tmp_path: Path) -> None:
+    leaves, draw_file = tmp_path / "registre.txt", tmp_path / "2.json"
+    leaves.write_text("".join(list(publications.leaf_lines(drawn))[:2]))
+    draw_file.write_bytes(publications.bundle(drawn, TERRITORY, FAMILY, 2))
+    code, said = run(leaves, "--tete", kept(drawn, 1), "--tirages", draw_file)
+    assert (code, "téléchargez-le à nouveau" in said, "DIFFÈRE [" in said) == (2, True, False)
+
+
+def test_a_head_is_worth_its_signature(drawn: World, run: Run, inclusion: Path, keys: Path) -> None:
+    assert "signature des têtes non vérifiée" in run("--preuve", inclusion, "--tete", kept(drawn, 1))[1]
+    code, said = run("--preuve", inclusion, "--cles", keys)
+    assert (code, "1 signature(s)" in said) == (0, True)
+    honest = json.loads(inclusion.read_bytes())
+    leaf = bytes([7]) * 32  # of the forger's own log of one leaf
+    head = {**honest["head"], "size": 1, "root": leaf.hex()}
+    for signature in ("00" * 64, head["signature"]):
+        forged = {**honest, "leaf": leaf.hex(), "position": 0, "path": [], "head": {**head, "signature": signature}}
+        inclusion.write_bytes(publications.canonical(forged))
+        code, said = run("--preuve", inclusion, "--cles", keys)
+        assert (code, "[signature]" in said) == (1, True)
+    inclusion.write_bytes(publications.canonical({**forged, "head": {**head, "kid": "00000000"}}))
+    assert run("--preuve", inclusion, "--cles", keys)[0] == 2
+
+
+def test_published_heads_are_signed(drawn: World, site: str, run: Run, tmp_path: Path, keys: Path) -> None:
+    heads = tmp_path / "tetes.json"
+    heads.write_text(json.dumps({"heads": publications.heads(drawn)}))
+    assert run("--tetes", heads, "--cles", keys)[0] == 0
+    assert run("--site", site, "--tete", kept(drawn), "--cles", keys)[0] == 0
+
+
+def test_without_the_module_the_signature_is_said_to_be_unchecked(
+    drawn: World, run: Run, inclusion: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_log, "Ed25519PublicKey", None)
+    code, said = run("--preuve", inclusion, "--cles", keys, "--tete", kept(drawn, 1))
+    assert (code, "cryptography n'est pas installé" in said) == (0, True)
+    assert run("--preuve", inclusion, "--cles", keys)[0] == 2
+
+
+def test_the_leaf_of_the_receipt_is_compared(drawn: World, run: Run, tmp_path: Path, inclusion: Path) -> None:
+    mine, head = json.loads(inclusion.read_bytes())["leaf"], kept(drawn, 1)
+    assert run("--preuve", inclusion, "--tete", head, "--feuille", mine)[0] == 0
+    assert "[feuille]" in run("--preuve", inclusion, "--tete", head, "--feuille", OTHER_ROOT)[1]
+    leaves = tmp_path / "registre.txt"
+    leaves.write_text(publications.all_leaves(drawn))
+    assert run(leaves, "--feuille", mine)[0] == 0
+    assert run(leaves, "--feuille", OTHER_ROOT)[0] == 2
+    assert run("--feuille", mine)[0] == 2
+
+
+def test_without_its_neighbour_it_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "verify_log.py").write_bytes(Path(verify_log.__file__).read_bytes())
+    done = subprocess.run([sys.executable, "verify_log.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "mettez verify_draw.py à côté" in done.stdout) == (2, True)
 
 
 def test_every_leaf_of_every_size_is_under_its_root() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -135,3 +137,25 @@ def altered(change: str) -> dict[str, Any]:
 def test_a_correction_that_favours_somebody_is_seen(say: Say, change: str) -> None:
     """R-85, R-86"""
     assert say(altered(change)).splitlines()[-1] != RIGHT
+
+
+def test_the_file_that_it_replaces_is_compared_when_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = canonical(without_private(BEFORE))
+    found = strike.corrected(without_private(BEFORE), LINES, [of_leaf(DRAWN[0])], hashlib.sha256(before).digest())
+    names = [tmp_path / "tirage-avant-1.json", tmp_path / "tirage.json"]
+    for last, code in ((canonical(found.full), 0), (canonical({**found.full, "replaces": "00" * 32}), 1)):
+        for path, data in zip(names, (before, last), strict=True):
+            path.write_bytes(data)
+        monkeypatch.setattr(sys, "argv", ["verify_draw.py", *map(str, names)])
+        assert verify_draw.main() == code
+        assert ("[remplacé]" in capsys.readouterr().out) is bool(code)
+
+
+def test_without_its_neighbour_it_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "verify_draw.py").write_bytes(Path(verify_draw.__file__).read_bytes())
+    (tmp_path / "tirage.json").write_bytes(canonical(corrected(of_leaf(DRAWN[0]))))
+    command = [sys.executable, "verify_draw.py", "tirage.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "mettez verify_struck.py à côté" in done.stdout, done.stderr) == (2, True, "")

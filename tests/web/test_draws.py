@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,17 @@ from gunicorn.http.errors import InvalidChunkSize
 from sqlalchemy import update
 
 from booking.domain import witness
+from booking.domain.accounts import Role
 from booking.domain.canonical import canonical
 from booking.domain.identity import BirthDate, Identity
+from booking.domain.slots import DrawKind, PlannedDraw
 from booking.gateways.catalogues import LANGUAGES, ROOT
+from booking.gateways.render import TemplateRenderer
 from booking.gateways.witness import Rfc3161Witness
 from booking.ports import World
-from booking.services import draw, log, slots
+from booking.services import draw, log, slots, strike
 from booking.services import witness as head_of_the_day
+from booking.services.transaction import transaction
 from booking.store.draw import Batch
 from booking.web.app import create_app
 from tests.support import filings
@@ -106,6 +110,12 @@ def test_a_number_that_no_database_holds_leads_nowhere(client: FlaskClient, path
         assert client.get(f"{path}/{number}").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["tetes.json?de=", "registre.txt?de=", "registre/coherence?a=3&de="])
+@pytest.mark.parametrize("number", [2**31, 2**63, 99999999999999999999999])
+def test_a_position_that_no_log_reaches_leads_nowhere(client: FlaskClient, path: str, number: int) -> None:
+    assert client.get(f"/tirages/{path}{number}").status_code == 404
+
+
 class Unreadable(io.BytesIO):
     """What the server hands on when a chunk says no size."""
 
@@ -153,6 +163,65 @@ def test_the_rules_that_a_commitment_names_can_be_read(client: FlaskClient) -> N
         text = client.get(f"/tirages/regles/{name}/{rule['number']}.json").data
         assert hashlib.sha256(text).hexdigest() == rule["sha256"]
     assert client.get("/tirages/regles/demarches/*/99.json").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["tirage.json", "tirage.sig"])
+def test_what_a_correction_replaces_is_never_taken_from_a_cache_unasked(
+    client: FlaskClient, drawn: World, name: str
+) -> None:
+    """Else a new file would stand beside an old signature for an hour."""
+    first = client.get(f"{HERE}/{name}")
+    assert "no-cache" in first.headers["Cache-Control"]
+    for mark in (first.headers["ETag"], f"W/{first.headers['ETag']}"):
+        again = client.get(f"{HERE}/{name}", headers={"If-None-Match": mark})
+        assert (again.status_code, again.data) == (304, b"")
+    with drawn.sessions() as session:
+        session.execute(update(Batch).where(Batch.number == 1).values(public_bundle=b"{}", bundle_signature=bytes(64)))
+    after = client.get(f"{HERE}/{name}", headers={"If-None-Match": first.headers["ETag"]})
+    assert after.status_code == 200
+    assert after.data != first.data
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_voided_draw_says_when_and_signs_it(world: World, lang: str) -> None:
+    """R-83"""
+    filings.seeded(world)
+    with transaction(world) as tx:
+        when = PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
+        batch_id = slots.plan_batch(tx, TERRITORY, FAMILY, when).id
+    draw.advance(world, batch_id)
+    client = create_app(world, config={"TESTING": True}).test_client()
+    assert client.get(f"{HERE}/annulation.json").status_code == 404
+    strike.void(world, filings.agent(world, Role.SUPERVISOR), TERRITORY, batch_id, "wrong_places")
+    client.set_cookie("langue", lang)
+    page = client.get(HERE).text
+    statement, signature = (client.get(f"{HERE}/annulation.{end}").data for end in ("json", "sig"))
+    said = json.loads(statement)
+    assert said["commitment"] == hashlib.sha256(client.get(f"{HERE}/engagement.json").data).hexdigest()
+    assert said["reason"] == "wrong_places"
+    assert datetime.fromisoformat(said["voided_at"]) == world.clock.now().replace(microsecond=0)
+    [kid] = set(re.findall(r"<dt>key</dt><dd>([^<]+)</dd>", page))
+    assert world.keys.verify("log_head", kid, hashlib.sha256(statement).digest(), signature)
+    assert "annulation.json" in page
+    assert "Les témoins n’ont pas encore répondu" not in page
+    mails = filings.posted(world, "delegue/annulation")
+    assert {mail["statement"] for mail in mails} == {hashlib.sha256(statement).hexdigest()}
+    subject, text = TemplateRenderer("http://localhost:8000").message("mail/delegue/annulation", "fr", mails[0])
+    assert "annulation" in subject
+    assert mails[0]["statement"] in text
+    assert f"{HERE}/annulation.json" in text
+
+
+@pytest.mark.parametrize("page", ["/tirages/", HERE])
+def test_whatever_a_stranger_needs_is_linked_and_there(client: FlaskClient, page: str) -> None:
+    addresses = set(re.findall(r'href="(/(?:tirages/[^"]+|cles\.json))"', client.get(page).text))
+    wanted = {"guide", "programme/verify_log.py", "registre.txt", "tetes.json"}
+    assert {f"/tirages/{name}" for name in wanted} | {"/cles.json"} <= addresses
+    for address in addresses:
+        assert client.get(address).status_code == 200, address
+    guide = client.get("/tirages/guide")
+    assert guide.content_type == "text/plain; charset=utf-8"
+    assert guide.text.startswith("# Vérifier un tirage")
 
 
 def test_only_the_programs_are_given_out(client: FlaskClient) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from booking.web.kept import MOST, Pages
+import pytest
+from flask import Flask
+
+from booking.web.kept import MOST, Pages, answer
 
 
 def test_the_same_values_make_a_page_once() -> None:
@@ -36,3 +39,10 @@ def test_whoever_was_not_asked_for_longest_is_dropped() -> None:
     ask(0)
     ask(1)
     assert made == [1]
+
+
+@pytest.mark.parametrize("weak", ["", "W/"])
+def test_a_mark_that_a_proxy_made_weak_is_still_one(weak: str) -> None:
+    page = Pages().get("key", lambda: "<p>")
+    with Flask("kept").test_request_context(headers={"If-None-Match": f'{weak}"{page.mark}"'}):
+        assert answer(page).status_code == 304

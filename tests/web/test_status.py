@@ -360,6 +360,8 @@ def test_the_proof_that_a_leaf_is_in_the_log_follows_within_the_hour(
 ) -> None:
     """R-84"""
     assert client.get(at(filed, "/preuve.json")).status_code == 404
+    early = client.get(at(filed, "/recu")).text
+    assert ("preuve.json" in early, "Dans l’heure" in early) == (False, True)
     log.sequence(seeded)
     answer = client.get(at(filed, "/preuve.json"))
     proof = json.loads(answer.data)

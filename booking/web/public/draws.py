@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
@@ -18,6 +19,7 @@ from booking.services.publications import Published
 from booking.web import access
 
 KEPT_S = 3600
+MOST_LEAVES = 2**31 - 1
 STAMP_TYPE = "application/timestamp-reply"
 PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_struck.py", "verify_log.py"})
 CHECKED_AT_ONCE = 4
@@ -75,6 +77,7 @@ def one(territory: str, family: str, number: int) -> str:
         draw=draw,
         promise=json.loads(draw.commitment),
         result=result,
+        voiding=publications.voiding(world, draw) if draw.voided else None,
         territory=rules.territory(territory),
         family=rules.catalogue.families[family],
         instant_of=datetime.fromisoformat,
@@ -91,7 +94,7 @@ def commitment(territory: str, family: str, number: int) -> Response:
 @blueprint.get(f"{ONE}/tirage.json")
 @access.public
 def bundle(territory: str, family: str, number: int) -> Response:
-    return _file(publications.bundle(access.world(), territory, family, number), "application/json")
+    return _newest(publications.bundle(access.world(), territory, family, number), "application/json")
 
 
 @blueprint.get(f"{ONE}/tirage-avant-<int:version>.json")
@@ -106,7 +109,22 @@ def bundle_before(territory: str, family: str, number: int, version: int) -> Res
 @access.public
 def signature(territory: str, family: str, number: int) -> Response:
     found: Published = publications.one(access.world(), territory, family, number)
-    return _file(found.signature or abort(404), "application/octet-stream")
+    return _newest(found.signature or abort(404), "application/octet-stream")
+
+
+@blueprint.get(f"{ONE}/annulation.json")
+@access.public
+def voiding(territory: str, family: str, number: int) -> Response:
+    """The signed statement that a commitment counts no more."""
+    found = publications.one(access.world(), territory, family, number)
+    return _newest(publications.voiding(access.world(), found).statement, "application/json")
+
+
+@blueprint.get(f"{ONE}/annulation.sig")
+@access.public
+def voiding_signature(territory: str, family: str, number: int) -> Response:
+    found = publications.one(access.world(), territory, family, number)
+    return _newest(publications.voiding(access.world(), found).signature, "application/octet-stream")
 
 
 @blueprint.get(f"{ONE}/jeton.tsr")
@@ -127,23 +145,21 @@ def rules_in_force(kind: str, scope: str, number: int) -> Response:
 @access.public
 def leaves() -> Response:
     """All leaves, or with ``de`` those from that position on, sent in parts: the log may be long."""
-    start = max(request.args.get("de", 0, type=int), 0)
-    return Response(publications.leaf_lines(access.world(), start), mimetype="text/plain")
+    return Response(publications.leaf_lines(access.world(), _position("de")), mimetype="text/plain")
 
 
 @blueprint.get("/registre/coherence")
 @access.public
 def consistency() -> Response:
     """That the log of size ``de`` is the beginning of the one of size ``a``. It never changes."""
-    old, size = (request.args.get(name, 0, type=int) for name in ("de", "a"))
-    return _file(publications.consistency(access.world(), old, size), "application/json")
+    return _file(publications.consistency(access.world(), _position("de"), _position("a")), "application/json")
 
 
 @blueprint.get("/tetes.json")
 @access.public
 def heads() -> Response:
     """Signed heads from size ``de`` on; ``suite`` says where to go on when there are more."""
-    found = publications.heads(access.world(), max(request.args.get("de", 0, type=int), 0))
+    found = publications.heads(access.world(), _position("de"))
     more = len(found) == publications.HEADS_AT_ONCE
     return jsonify(heads=found, suite=found[-1]["size"] + 1 if more else None)
 
@@ -161,13 +177,20 @@ def head_stamp(size: int) -> Response:
     return _file(publications.head(access.world(), size)[1] or abort(404), STAMP_TYPE)
 
 
+@blueprint.get("/guide")
+@access.public
+def guide() -> Response:
+    """How to check everything, in French: the text of docs/verifier.md as it stands."""
+    return _newest((ROOT / "docs" / "verifier.md").read_bytes(), "text/plain; charset=utf-8")
+
+
 @blueprint.get("/programme/<name>")
 @access.public
 def program(name: str) -> Response:
     """The programs that check, as text to read before running them."""
     if name not in PROGRAMS:
         abort(404)
-    return _file((ROOT / "verifier" / name).read_bytes(), "text/plain; charset=utf-8")
+    return _newest((ROOT / "verifier" / name).read_bytes(), "text/plain; charset=utf-8")
 
 
 def _file(data: bytes, media_type: str) -> Response:
@@ -175,3 +198,20 @@ def _file(data: bytes, media_type: str) -> Response:
     answer = Response(data, content_type=media_type)
     answer.headers["Cache-Control"] = f"public, max-age={KEPT_S}"
     return answer
+
+
+def _newest(data: bytes, media_type: str) -> Response:
+    """A file that a correction replaces: caches ask each time, so that a result and its signature always match."""
+    answer = Response(data, content_type=media_type)
+    answer.headers["Cache-Control"] = "public, no-cache"
+    answer.set_etag(sha256(data).hexdigest())
+    answer.make_conditional(request)
+    return answer
+
+
+def _position(name: str) -> int:
+    """A position or a size of the log in the address; 404 for one that no log reaches."""
+    asked: int = request.args.get(name, 0, type=int)
+    if asked > MOST_LEAVES:
+        abort(404)
+    return max(asked, 0)

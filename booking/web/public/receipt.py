@@ -74,6 +74,7 @@ def receipt(link: str) -> str:
         case=case,
         status=case.status,
         proof=status.log_receipt(access.world(), case.status.demande_id),
+        covered=proofs.is_covered(access.world(), case.status.demande_id),
         today=case.today,
         times=availability.said(case.territory, case.status.availability),
         away=availability.periods(case.status.availability.excluded_on),
