@@ -170,7 +170,7 @@ def main():
         for path in asked.tirage:
             check_file(path, asked.autorite, report)
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        print(f"ILLISIBLE : {error!r}")
+        print(f"ILLISIBLE : {error if isinstance(error, OSError) else repr(error)}")
         return 2
     return report.say()
 

@@ -346,7 +346,7 @@ def main():
     try:
         check_all(asked, report)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
-        print(f"ILLISIBLE : {error!r}")
+        print(f"ILLISIBLE : {error if isinstance(error, OSError) else repr(error)}")
         return 2
     return report.say()
 
