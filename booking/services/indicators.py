@@ -204,7 +204,7 @@ def _families(session: Session, in_force: Rules, place: Territory, now: datetime
         if not place.sites_of(family.code) and scope not in states:
             continue
         expected = waitlist.expected(session, *scope, now)
-        following = draw_rows.next_planned(session, *scope, now)
+        following = draw_rows.next_freeze(session, *scope, now)
         today = now.astimezone(place.zone).date()
         found.append(
             FamilyCounts(
