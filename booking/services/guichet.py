@@ -267,13 +267,15 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
     A matching document gives proof L2 and takes over; True when link and code changed by it, to be handed over on
     paper. Somebody else, or somebody who says they paid, is a signal for a person to read. Whoever paid for their own
     place is served; somebody else is not served in it (:func:`conclude`). Raises NotFound,
-    InvalidInput('other_person_noted'), Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    InvalidInput('other_person_noted'), Conflict('visit_not_today' | 'arrival_day_over' | 'visit_over'), Forbidden.
     """
     with transaction(world) as tx:
         opened = _open(tx, actor, hall, reference)
         held, demande = opened.held, opened.demande
         if held.state is not ConvocationState.CONFIRMED:
             raise Conflict("visit_over")
+        if opened.slot.on_date < tx.now.astimezone(opened.territory.zone).date():  # compared on the day itself (R-73)
+            raise Conflict("arrival_day_over")
         before = rules.check_doubt(arrival, doubted=arrivals.noted(tx.session, reference).doubted, sure=sure)
         held.arrived_at = held.arrived_at or tx.now
         held.document_seen = arrival.document

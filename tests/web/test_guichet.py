@@ -121,6 +121,22 @@ def test_arrival_and_reception_take_two_forms(client: FlaskClient, hall: World, 
     assert "Noter l’arrivée" in client.get(page).text or "Corriger l’arrivée" in client.get(page).text
 
 
+def test_the_day_after_nobody_arrives_any_more_but_the_end_is_still_noted(
+    app: Flask, client: FlaskClient, hall: World, awa: Actor, member: Member
+) -> None:
+    """R-113"""
+    page = f"{MDM_PAGES}/visite/{expected(hall, awa)}"
+    later(hall, days=1)
+    tomorrow = browser(app, hall, member, steps=1)
+    shown = tomorrow.get(page).text
+    assert "l’arrivée ne se note plus" in shown
+    assert "Noter l’arrivée" not in shown
+    refused = post(tomorrow, page, f"{page}/arrivee", {"document": "passport", "correspond": "oui"})
+    assert (refused.status_code, "Le jour de ce rendez-vous est passé" in refused.text) == (409, True)
+    assert post(tomorrow, page, f"{page}/issue", {"issue": "served"}).status_code == 422
+    assert post(tomorrow, page, f"{page}/issue", {"issue": "absence", "absence": "no_news"}).status_code == 303
+
+
 def test_somebody_else_is_not_made_the_named_person_by_one_click(client: FlaskClient, hall: World, awa: Actor) -> None:
     """R-111"""
     reference = expected(hall, awa)

@@ -86,6 +86,7 @@ def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> s
         visit=shown,
         zone=zone.key,
         is_due=shown.on_date <= now.astimezone(zone).date(),
+        is_over=shown.on_date < now.astimezone(zone).date(),
         is_past=shown.start_at <= now,
         new_code="code" in request.args,
         elsewhere=place.of(where.territory, shown.site) if shown.site != where.site else None,
