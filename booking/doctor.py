@@ -43,6 +43,8 @@ WORK = {
 }
 """Alerts of services.indicators that mean that the machine does not do its work, and what to do."""
 
+APPLY = "Run: booking config apply config/demarches.toml, then each territory's file"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -152,6 +154,13 @@ def mail(settings: Settings, world: World) -> Iterable[Finding]:
         yield Finding("mail", True, "The server takes our connection.")
 
 
+def rules(_settings: Settings, world: World) -> Iterable[Finding]:
+    """Whether any configuration was applied: without one nobody can file and nothing is drawn."""
+    found = configuration.applied(world)
+    what = f"{found} territories have rules in force." if found else "None in force. " + APPLY
+    yield Finding("rules", found > 0, what)
+
+
 def witnesses(settings: Settings, world: World) -> Iterable[Finding]:
     """Who dates the commitments: an authority, or two delegates of each territory. Nobody is asked anything here."""
     if world.witness.authority:
@@ -161,7 +170,8 @@ def witnesses(settings: Settings, world: World) -> Iterable[Finding]:
         with world.reading() as session:
             territories = configuration.current(session, world.clock.now()).territories
     except NotFound:
-        territories = {}  # an empty database: booking config apply comes first
+        yield Finding("witness", settings.demonstration, "No authority, and no territory with delegates yet. " + APPLY)
+        return
     for code, place in territories.items():
         real = [one for one in place.delegates if not one.example]
         if len(real) >= DELEGATES:
@@ -181,7 +191,7 @@ def accounts(settings: Settings, world: World) -> Iterable[Finding]:
         yield Finding("accounts", False, what)
 
 
-CHECKS: list[Check] = [database, schema, redis, workers, work, keys, clock, mail, witnesses, accounts]
+CHECKS: list[Check] = [database, schema, redis, workers, work, keys, clock, mail, rules, witnesses, accounts]
 
 
 def examine(settings: Settings, world: World) -> list[Finding]:

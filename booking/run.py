@@ -172,7 +172,7 @@ def _announce(settings: Settings) -> bool:
     """Say where to go once a page comes back. (The socket is open from the start: this waits for a web process.)"""
     connection = http.client.HTTPConnection(settings.host, settings.port, timeout=1)
     try:
-        connection.request("HEAD", "/")
+        connection.request("GET", "/readyz")
         ready = connection.getresponse().status < 500
     except OSError:
         ready = False

@@ -23,6 +23,7 @@ from booking.store.journal import JournalRow
 from booking.store.log import LogNode
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from workers.jobs import plan, sweep
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,11 @@ def test_doctor_sees_what_is_missing_and_says_what_to_do(capsys: pytest.CaptureF
     found = findings(capsys)
     assert found["workers"] == (False, "None: no message leaves, no draw runs. Run: booking run")
     assert found["redis"] == (False, "It keeps nothing on disk. Set: appendonly yes")
-    assert [name for name, (ok, _) in found.items() if not ok] == ["redis", "workers"]
+    assert [name for name, (ok, _) in found.items() if not ok] == ["redis", "workers", "rules"]
+    assert "booking config apply" in found["rules"][1]
+    assert "booking config apply" in found["witness"][1]
+    for job in (sweep, plan):
+        job.run()  # nothing to do, and no error every thirty seconds
     assert found["work"] == (True, "Nothing is late.")
 
 
@@ -117,7 +122,7 @@ def test_doctor_with_nothing_reachable_shows_no_password(
     said = capsys.readouterr().out
     assert "s3cret" not in said
     wrong = [finding["name"] for finding in json.loads(said[said.index("{") :])["findings"] if not finding["ok"]]
-    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "witnesses", "accounts"]
+    assert wrong == ["database", "schema", "redis", "workers", "work", "clock", "rules", "witnesses", "accounts"]
 
 
 def test_without_keys_the_doctor_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> None:

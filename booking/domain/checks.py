@@ -187,16 +187,20 @@ def filing_errors(typed: Mapping[str, str], on: date) -> dict[str, str]:
 
 NAMES = ("family_name", "given_names", "birth_place")
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | frozenset(map(chr, range(0xFE00, 0xFE10)))
 _JOINERS = frozenset("\u200c\u200d")  # some scripts write names with them
 
 
 def name_errors(values: Mapping[str, str]) -> dict[str, str]:
-    """Field → code for a name with a character that nobody sees: a control, a mark that turns the text round (R-93)."""
-    return {
-        name: "name_unseen"
-        for name in NAMES
-        if any(unicodedata.category(char) in _UNSEEN and char not in _JOINERS for char in values.get(name, ""))
-    }
+    """Field → code for a name with a character that nobody sees (R-93), or without one letter that is seen (R-115)."""
+    return {name: "name_unseen" for name in NAMES if _unseen(values.get(name, ""), needs_letter=name != "birth_place")}
+
+
+def _unseen(text: str, *, needs_letter: bool) -> bool:
+    if any(char in _FILLERS or (unicodedata.category(char) in _UNSEEN and char not in _JOINERS) for char in text):
+        return True
+    # Marks alone are no name; a digit or a sign is said, and not refused (R-93).
+    return needs_letter and bool(text.strip()) and all(unicodedata.category(char)[0] in "MZ" for char in text)
 
 
 def name_warnings(typed: str) -> tuple[str, ...]:

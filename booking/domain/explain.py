@@ -6,7 +6,7 @@ Source: allocation.md 5; loi Informatique et Libertés art. 47; CRPA L.311-3-1, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from booking.domain.slots import DrawKind
@@ -22,6 +22,8 @@ class Why(StrEnum):
     NO_PLACE_FITS = "no_place_fits"
     NO_PLACE_LEFT = "no_place_left"
     HELD = "held"
+    STRUCK = "struck"
+    """Its line was found false and taken out after the draw, with two signatures (R-85, R-112)."""
     NOT_DRAWN = "not_drawn"
     """In the list, not in the draw. Why is not said: “attached” would tell whoever filed in somebody's name."""
 
@@ -31,8 +33,9 @@ class Part:
     """One draw as one demande saw it.
 
     Its own line: ``code``, ``first`` (a place had been taken away), ``cohort``, ``rank`` from 1, ``placed``,
-    ``offered``. Its own wishes against the public capacity: ``half_days`` it could come to, ``compatible`` places in
-    them. Public: ``drawn`` demandes, ``places`` and how many were ``given``, ``last_rank`` served (0: nobody).
+    ``offered``; ``struck`` and ``struck_on``: why and on which local day it was taken out. Its own wishes against the
+    public capacity: ``half_days`` it could come to, ``compatible`` places in them. Public: ``drawn`` demandes,
+    ``places`` and how many were ``given``, ``last_rank`` served (0: nobody).
     """
 
     number: int
@@ -50,10 +53,14 @@ class Part:
     places: int
     given: int
     last_rank: int
+    struck: str | None = None
+    struck_on: date | None = None
 
     @property
     def why(self) -> Why:
         """One reason. A line without place has no compatible place left: the match would have taken it."""
+        if self.struck is not None:
+            return Why.STRUCK
         if self.code is not FreezeCode.DRAWN:
             return Why.HELD if self.code is FreezeCode.HELD else Why.NOT_DRAWN
         if self.placed:

@@ -77,6 +77,18 @@ class Arrival:
         return "S17" if self.says_paid or self.mismatch is Mismatch.OTHER_PERSON else None
 
 
+def check_doubt(arrival: Arrival, *, doubted: bool, sure: bool) -> Mismatch | None:
+    """What a matching document takes back; None when there was no “somebody else”, or when it stands (R-111).
+
+    Raises InvalidInput ``other_person_noted`` when a match would take it back and nobody said that they are ``sure``.
+    """
+    if not doubted or not arrival.identified:
+        return None
+    if not sure:
+        raise InvalidInput("other_person_noted", fields={"certain": "other_person_noted"})
+    return Mismatch.OTHER_PERSON
+
+
 # --- outcome ----------------------------------------------------------------------------------------
 
 

@@ -154,7 +154,7 @@ def _acknowledge(tx: Transaction, demande: Demande) -> None:
         return
     in_force = configuration.current(tx.session, tx.now)
     scope = (demande.territory, demande.family)
-    planned = draws.next_planned(tx.session, *scope, tx.now)
+    planned = draws.next_freeze(tx.session, *scope, tx.now)
     waits = waitlist.expected(tx.session, *scope, tx.now)
     words = {
         "filed_at": demande.filed_at.isoformat(),

@@ -90,6 +90,15 @@ def shown(world: World) -> Rules:
     return world.recent.get(Kind.RULES, EVERYWHERE, now, read)
 
 
+def applied(world: World) -> int:
+    """How many territories have rules in force; 0 in a database that was never seeded."""
+    try:
+        with world.reading() as session:
+            return len(current(session, world.clock.now()).territories)
+    except NotFound:
+        return 0
+
+
 def in_force_at(session: Session, at: datetime) -> Rules:
     """The rules of any instant, past ones too. Raises as :func:`current` does."""
     versions = rows.in_force(session, at)

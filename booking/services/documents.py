@@ -289,8 +289,9 @@ def _wait(world: World, session: Session, demande: Demande, in_force: Rules) -> 
     """What lies ahead, as it is known now: the next draw and recent waits of whoever waits, and the legal deadline."""
     state = _state(session, demande)
     known = waitlist.outlook(world, session, demande.territory, demande.family, demande.cohort)
+    joins = known.next_draw_at if state is not DemandeState.PROVISIONAL else None
     ahead = {
-        "next_draw_at": known.next_draw_at.isoformat() if known.next_draw_at else None,
+        "next_draw_at": joins.isoformat() if joins else None,
         "wait_median_days": known.estimate.median_days if known.estimate else None,
         "wait_p90_days": known.estimate.p90_days if known.estimate else None,
     }

@@ -5,7 +5,7 @@ From rows that are never edited: journal, batches, outbox. No message text, no c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,15 +27,20 @@ from booking.store import demande as demandes
 from booking.store import draw as draws
 from booking.store import journal, outbox, slots
 from booking.store import log as leaves
+from booking.store import strike as strikes
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchLine
+from booking.store.strike import Strike
 
 SAID = ("reason", "by", "demotion", "document", "channel", "state", "before", "outcome")
 """Details of a journal row that are codes about this very demande; others may name other rows."""
 _ALL = 1000
-_AT_ONE_INSTANT = ("offer", "act", "notice")
+_AT_ONE_INSTANT = ("strike", "offer", "act", "notice")
 """What one transaction writes, in the order in which people understand it; a filing stands before all of it."""
+
+_Event = tuple[datetime, str, str, dict[str, str]]
+Parts = Sequence[tuple[Batch, BatchLine]]
 
 
 def dossier(world: World, typed: str, actor: Actor | str) -> Document:
@@ -70,7 +75,7 @@ def _data(world: World, session: Session, demande: Demande) -> dict[str, Any]:
         "leaves": [entry.leaf.hex() for entry in leaves.entries_of(session, demande.id)],
         "rules": _rules(session, demande, [batch for batch, _ in taken_part]),
         "draws": [_draw(session, batch, line, held, territory.zone) for batch, line in taken_part],
-        "events": _events(session, demande, held, territory.zone),
+        "events": _events(session, demande, held, taken_part, territory.zone),
     }
 
 
@@ -92,7 +97,8 @@ def _rules(session: Session, demande: Demande, batches: Iterable[Batch]) -> list
 def _draw(
     session: Session, batch: Batch, line: BatchLine, held: Iterable[Convocation], zone: ZoneInfo
 ) -> dict[str, Any]:
-    seen = part(session, batch, line, {one.batch_id for one in held})
+    seen = part(session, batch, line, {one.batch_id for one in held}, zone)
+    own = strikes.signed_leaf(session, batch.id, line.leaf)
     return {
         "number": seen.number,
         "kind": str(seen.kind),
@@ -114,17 +120,46 @@ def _draw(
         "places": seen.places,
         "given": seen.given,
         "last_rank": seen.last_rank,
+        "replaced": [(one.replaced_hash or b"").hex() for one in strikes.signed(session, batch.id)],
+        "struck": _struck(own, zone) if own else None,
     }
 
 
-def _events(session: Session, demande: Demande, held: Iterable[Convocation], zone: ZoneInfo) -> list[dict[str, Any]]:
-    """What happened, oldest first: acts of the journal, offers, messages."""
+def _struck(own: Strike, zone: ZoneInfo) -> dict[str, str]:
+    """Why the line was taken out of its draw, and when each of the two signed."""
+    return {"reason": own.reason, "asked": _local(own.asked_at, zone), "signed": _local(own.signed_at, zone)}
+
+
+def _corrections(session: Session, taken_part: Parts, zone: ZoneInfo) -> list[_Event]:
+    """Each correction of a draw that lists the demande, with the public results before and after it."""
+    found: list[_Event] = []
+    for batch, line in taken_part:
+        rows = strikes.signed(session, batch.id)
+        results = [*(row.replaced_hash for row in rows), batch.bundle_hash]
+        for row, result in zip(rows, results[1:], strict=True):
+            details = {
+                "reason": row.reason,
+                "own": "own" if row.leaf == line.leaf else "other",
+                "draw": str(batch.number),
+                "first": _local(row.asked_at, zone),
+                "old": (row.replaced_hash or b"").hex(),
+                "new": (result or b"").hex(),
+            }
+            found.append((row.signed_at or row.asked_at, "strike", row.reason, details))
+    return found
+
+
+def _events(
+    session: Session, demande: Demande, held: Iterable[Convocation], taken_part: Parts, zone: ZoneInfo
+) -> list[dict[str, Any]]:
+    """What happened, oldest first: acts of the journal, offers, corrections of a draw, messages."""
     about = {f"demande:{demande.id}", *(f"convocation:{one.id}" for one in held)}
-    found = [
+    found: list[_Event] = [
         (row.at, "act", row.verb, {name: str(row.details[name]) for name in SAID if row.details.get(name)})
         for row in journal.about(session, about)
     ]
     found += [(one.offered_at, "offer", _slot(session, one, zone), {}) for one in held]
+    found += _corrections(session, taken_part, zone)
     for notice in outbox.notices_of(session, demande.id):
         sent = {"sent": _local(notice.sent_at, zone), "failed": notice.failure if notice.failed_at else None}
         details = {"channel": notice.channel, **{name: value for name, value in sent.items() if value}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from booking.services.transaction import transaction
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store import draw as draws
+from booking.store import strike as strikes
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchLine
 
@@ -54,22 +56,23 @@ def explain_for_staff(world: World, typed: str, actor: Actor | str) -> Explanati
 
 
 def _explanation(world: World, session: Session, demande: Demande) -> Explanation:
-    territory = configuration.current(session, world.clock.now()).territory(demande.territory)
-    return Explanation(demande.reference, territory.zone.key, tuple(parts(session, demande, LAST_DRAWS)))
+    zone = configuration.current(session, world.clock.now()).territory(demande.territory).zone
+    return Explanation(demande.reference, zone.key, tuple(parts(session, demande, LAST_DRAWS, zone)))
 
 
-def parts(session: Session, demande: Demande, limit: int) -> list[Part]:
+def parts(session: Session, demande: Demande, limit: int, zone: ZoneInfo) -> list[Part]:
     """The last draws that list this very demande, newest first; never the lines of another, its main one included."""
     held = {one.batch_id for one in convocations.of_demande(session, demande.id)}
-    return [part(session, batch, line, held) for batch, line in draws.parts_of(session, demande.id, limit)]
+    return [part(session, batch, line, held, zone) for batch, line in draws.parts_of(session, demande.id, limit)]
 
 
-def part(session: Session, batch: Batch, line: BatchLine, held: set[UUID | None]) -> Part:
-    """One line beside the public numbers of its draw. ``held``: the draws that led to an offer."""
+def part(session: Session, batch: Batch, line: BatchLine, held: set[UUID | None], zone: ZoneInfo) -> Part:
+    """One line beside the public numbers of its draw. ``held``: the draws that led to an offer; ``zone``: its days."""
     if batch.number is None or batch.drawn_at is None:
         raise ValueError("a published draw has a number and an hour")
     drawn, given, last_rank = draws.outcome(session, batch.id)
     places = draws.places(session, batch.id)
+    struck = strikes.signed_leaf(session, batch.id, line.leaf)
     fits = [places[text] for text in line.classes if text in places]
     return Part(
         number=batch.number,
@@ -87,4 +90,6 @@ def part(session: Session, batch: Batch, line: BatchLine, held: set[UUID | None]
         places=sum(places.values()),
         given=given,
         last_rank=last_rank,
+        struck=struck.reason if struck else None,
+        struck_on=struck.signed_at.astimezone(zone).date() if struck and struck.signed_at else None,
     )

@@ -26,7 +26,7 @@ from booking.domain.log import EntryType
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
-from booking.services import checks, configuration, convocation, documents, log, persons
+from booking.services import arrivals, checks, configuration, convocation, documents, log, persons
 from booking.services.configuration import Rules
 from booking.services.notices import place_and_hour, tell
 from booking.services.transaction import Transaction, transaction
@@ -260,19 +260,23 @@ def _open(tx: Transaction, actor: Actor, hall: Hall, reference: str) -> _Opened:
     return _Opened(tx, held, slot, demande, territory)
 
 
-def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arrival) -> bool:
-    """The person is there: what was shown, whether it matches. Said again, the newer word counts.
+def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arrival, *, sure: bool = False) -> bool:
+    """The person is there: what was shown, whether it matches. Said again, the newer word counts; after “somebody
+    else”, “it matches” counts only if the agent is ``sure`` (R-111).
 
     A matching document gives proof L2 and takes over; True when link and code changed by it, to be handed over on
     paper. Somebody else, or somebody who says they paid, is a signal for a person to read. Whoever paid for their own
     place is served; somebody else is not served in it (:func:`conclude`). Raises NotFound,
-    Conflict('visit_not_today' | 'visit_over'), Forbidden.
+    InvalidInput('other_person_noted'), Conflict('visit_not_today' | 'arrival_day_over' | 'visit_over'), Forbidden.
     """
     with transaction(world) as tx:
         opened = _open(tx, actor, hall, reference)
         held, demande = opened.held, opened.demande
         if held.state is not ConvocationState.CONFIRMED:
             raise Conflict("visit_over")
+        if opened.slot.on_date < tx.now.astimezone(opened.territory.zone).date():  # compared on the day itself (R-73)
+            raise Conflict("arrival_day_over")
+        before = rules.check_doubt(arrival, doubted=arrivals.noted(tx.session, reference).doubted, sure=sure)
         held.arrived_at = held.arrived_at or tx.now
         held.document_seen = arrival.document
         held.document_matches = arrival.identified if arrival.document else None
@@ -287,6 +291,8 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
             hall.territory,
             document=arrival.document,
             mismatch=arrival.mismatch,
+            paid=arrival.says_paid,
+            before=before,
         )
         if arrival.signal:
             kind = "says_paid" if arrival.says_paid else "other_person"

@@ -122,6 +122,8 @@ class DrawDetail:
     answers: Mapping[ConvocationState, int]
     round_at: datetime | None
     """When the public number comes out; afterwards nothing can be voided."""
+    beacon_given: bool
+    """Somebody pasted the public number, and the draw has not used it yet."""
     slots: Sequence[tuple[UUID, str]]
     """Each place of the draw: (slot, day, hour, site and guichet), for whoever has to name one that is false."""
 
@@ -204,7 +206,7 @@ def _families(session: Session, in_force: Rules, place: Territory, now: datetime
         if not place.sites_of(family.code) and scope not in states:
             continue
         expected = waitlist.expected(session, *scope, now)
-        following = draw_rows.next_planned(session, *scope, now)
+        following = draw_rows.next_freeze(session, *scope, now)
         today = now.astimezone(place.zone).date()
         found.append(
             FamilyCounts(
@@ -273,6 +275,7 @@ def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> Dr
             rules=batch.rules or {},
             beacon_source=batch.beacon_source,
             beacon_round=batch.beacon_round,
+            beacon_given=batch.beacon_signature is not None and batch.state is BatchState.COMMITTED,
             commitment_sha256=commitment_hash(batch.commitment).hex() if batch.commitment else None,
             answers=rows.answers(session, batch.id),
             round_at=world.beacon.round_at(batch.beacon_round) if batch.beacon_round else None,

@@ -80,7 +80,7 @@ def _release_the_rest(slots: Iterable[Slot]) -> int:
 
 
 def _still_here(tx: Transaction, batch: Batch, people: Collection[Demande], territory: Territory) -> None:
-    following = rows.next_planned(tx.session, batch.territory, batch.family, tx.now)
+    following = rows.next_freeze(tx.session, batch.territory, batch.family, tx.now)
     params = {"next_draw_at": following.draw_at.isoformat(), "zone": territory.zone.key} if following else {}
     waiting = {one.id for one in people if one.state is DemandeState.WAITING and one.attached_to_id is None}
     entries = [one for one in people if (one.attached_to_id or one.id) in waiting and one.news and not one.revoked_at]

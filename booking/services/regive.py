@@ -74,7 +74,7 @@ def apply(
     territory = configuration.current(tx.session, tx.now).territory(batch.territory)
     hands = _Hands(tx, batch, slots, draw_rows.people_of(tx.session, batch.id), corrected, territory)
     if row.leaf is not None:
-        _close_entry(hands, row.leaf, signer)
+        _close_entry(hands, row, row.leaf, signer)
     displaced = _close_place(hands, row.slot_id) if row.slot_id is not None else None
     tx.session.flush()
     before = {leaf for leaf, (_, _, slot_id) in hands.people.items() if slot_id is not None}
@@ -85,14 +85,16 @@ def apply(
         _give(hands, line, spare)
 
 
-def _close_entry(hands: _Hands, leaf: bytes, signer: Actor) -> None:
-    """A false entry ends, with a notice that says how to contest; what this draw gave it is free again."""
+def _close_entry(hands: _Hands, row: Strike, leaf: bytes, signer: Actor) -> None:
+    """A false entry ends, with a notice that says why and how to contest; what this draw gave it is free again."""
     tx = hands.tx
     demande = demandes.by_id(tx.session, hands.people[leaf][1], lock=True)  # this entry, whoever it is attached to
     if demande is None or demande.state in _ENDED:
         return
     convocation.release(tx, demande)
-    tell(tx, demande, "closed", f"closed:{demande.id}", {})
+    drawn_at = hands.batch.drawn_at or tx.now
+    why = {"struck": row.reason, "drawn_on": drawn_at.astimezone(hands.territory.zone).date().isoformat()}
+    tell(tx, demande, "closed", f"closed:{demande.id}", why)
     persons.end(tx, demande, DemandeState.CLOSED, signer, REASON)
 
 

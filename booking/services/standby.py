@@ -143,14 +143,16 @@ def _open_order(tx: Transaction, coming: _ComingUp, source: str, number: int, va
 
 
 def _candidates(tx: Transaction, slot: Slot, batch_id: UUID) -> list[Line]:
-    """The drawn lines of the last draw whose person waits, ticked “short notice” and can come."""
+    """The drawn lines of the last draw whose person waits, ticked “short notice”, can come and has a telephone."""
     lines = rows.drawn_lines(tx.session, batch_id)
     ids = [line.demande_id for line in lines]
     people, attached = rows.people(tx.session, ids), demandes.attached_of(tx.session, ids)
     return [
         Line(line.leaf, line.code, line.priority, line.cohort, (), (), line.salt)
         for line in lines
-        if line.demande_id in people and _can_come(people[line.demande_id], attached[line.demande_id], slot)
+        if line.demande_id in people
+        and _can_come(people[line.demande_id], attached[line.demande_id], slot)
+        and _has_phone(tx, people[line.demande_id])
     ]
 
 
@@ -174,6 +176,14 @@ def next_call(world: World, territory_code: str, actor: Actor) -> Call | None:
             call = None
         call = call or _name(tx, territory, actor)
         return _shown(tx, call, territory) if call else None
+
+
+def awaits_order(world: World, territory_code: str, actor: Actor) -> bool:
+    """Is a place of the territory free whose order of calls is not drawn yet? (R-71) Raises Forbidden."""
+    actor.require(Role.AGENT, territory_code)
+    with world.reading() as session:
+        coming = [slot_rows.by_id(session, one.slot_id) for one in _coming_up(world)]
+    return any(slot is not None and slot.territory == territory_code for slot in coming)
 
 
 def under_way(world: World, territory_code: str, actor: Actor) -> Call | None:
@@ -231,9 +241,16 @@ def _first(tx: Transaction, slot: Slot, lead: Lead) -> tuple[UUID, UUID, int] | 
     called = rows.called_for(tx.session, slot.id)
     for rank, leaf in enumerate(order.leaves, 1):
         demande = demandes.by_id(tx.session, demande_of[leaf]) if demande_of[leaf] not in called else None
-        if demande and _can_come(demande, demandes.attached_entries(tx.session, demande.id), slot):
+        if demande is None or not _can_come(demande, demandes.attached_entries(tx.session, demande.id), slot):
+            continue
+        if _has_phone(tx, demande):
             return demande.id, order.batch_id, rank
     return None
+
+
+def _has_phone(tx: Transaction, demande: Demande) -> bool:
+    """A call needs a number: whoever gave none takes nobody's place in the order (R-114)."""
+    return bool(persons.contact_of(tx.world, demande).phone)
 
 
 def _can_come(demande: Demande, attached: Sequence[Demande], slot: Slot) -> bool:

@@ -75,6 +75,7 @@ class Status:
     """Everything the status page shows. ``link``: token of the page, for a redirection after the code was typed;
     ``code`` opens it with the reference.
 
+    ``next_draw_at``: of the first draw that it can still join; None while it is provisional (R-110).
     ``confirm_before_on``: a provisional demande lapses then. ``answer_before_on``: “still needed?” was asked.
     ``deadline_to_check``: nobody read the text behind ``deadline_on`` yet. ``email`` and ``phone`` are masked.
     ``may_be_firm``: a standing acceptance can be said.
@@ -195,7 +196,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
         state=state,
         next_step=_next_step(state, contact, asked=answer_on is not None),
         filed_at=entry.filed_at,
-        next_draw_at=outlook.next_draw_at,
+        next_draw_at=None if state is DemandeState.PROVISIONAL else outlook.next_draw_at,
         estimate=outlook.estimate,
         place=outlook.place,
         useful_on=entry.useful_on,

@@ -49,7 +49,7 @@ def outlook(world: World, session: Session, territory: str, family: str, cohort:
     now = world.clock.now()
 
     def read() -> _Figures:
-        batch = batches.next_planned(session, territory, family, now)
+        batch = batches.next_freeze(session, territory, family, now)
         counts = _cohorts_only(waiting(world, session, territory, family))
         return _Figures(expected(session, territory, family, now), counts, batch.draw_at if batch else None)
 

@@ -233,23 +233,8 @@ def planned_keys(session: Session, territory: str, from_at: datetime) -> set[tup
     return {(family, kind, planned_at) for family, kind, planned_at in rows}
 
 
-def next_planned(session: Session, territory: str, family: str, now: datetime) -> Batch | None:
-    """The next main draw of a scope, under way ones included."""
-    return session.scalar(
-        select(Batch)
-        .where(
-            Batch.territory == territory,
-            Batch.family == family,
-            Batch.kind == DrawKind.MAIN,
-            Batch.state.in_(OPEN_BATCH) | ((Batch.state == BatchState.PLANNED) & (Batch.draw_at >= now)),
-        )
-        .order_by(Batch.planned_at)
-        .limit(1)
-    )
-
-
 def next_freeze(session: Session, territory: str, family: str, now: datetime) -> Batch | None:
-    """The next main draw of a scope whose list is still open."""
+    """The next main draw of a scope whose list is still open: the first one that a demande can still join (R-110)."""
     return session.scalar(
         select(Batch)
         .where(
@@ -257,7 +242,7 @@ def next_freeze(session: Session, territory: str, family: str, now: datetime) ->
             Batch.family == family,
             Batch.kind == DrawKind.MAIN,
             Batch.state == BatchState.PLANNED,
-            Batch.planned_at >= now,
+            Batch.planned_at > now,
         )
         .order_by(Batch.planned_at)
         .limit(1)

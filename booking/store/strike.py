@@ -58,6 +58,12 @@ def signed(session: Session, batch_id: UUID) -> Sequence[Strike]:
     ).all()
 
 
+def signed_leaf(session: Session, batch_id: UUID, leaf: bytes) -> Strike | None:
+    """The strike of one line that both have signed."""
+    found = live(session, batch_id, leaf, None)
+    return found if found is not None and found.signed_at is not None else None
+
+
 def signed_of(session: Session, batch_ids: Sequence[UUID]) -> dict[UUID, list[Strike]]:
     """The same for several batches at once; a batch without any is left out."""
     found: dict[UUID, list[Strike]] = {}

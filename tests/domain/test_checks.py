@@ -254,3 +254,10 @@ def test_one_telephone_has_one_key() -> None:
         "33600000000"
     }
     assert checks.phone_key("05 58 00 00 00") == "0558000000"
+
+
+@pytest.mark.parametrize("typed", ["\u3164", "Zola\ufe0f", "\u0301", "Zo\u115fla"])
+def test_a_name_is_seen(typed: str) -> None:
+    """R-115"""
+    assert checks.name_errors({"family_name": typed}) == {"family_name": "name_unseen"}
+    assert checks.name_errors({"family_name": "Zoe\u0301", "given_names": "", "birth_place": "\u5317\u4eac"}) == {}

@@ -185,6 +185,7 @@ def test_from_the_need_to_the_person_received(house: House, open_page: NewPage) 
     if agent.locator("h1", has_text="SARRAT").count() == 0:
         agent.get_by_role("link", name=re.compile("SARRAT")).first.click()
     agent.select_option("[name=document]", "passport")
+    agent.check("[name=correspond][value=oui]")
     agent.get_by_role("button", name="Noter l’arrivée").click()
     agent.check("[name=issue][value=served]")
     agent.get_by_role("button", name="Terminer la visite").click()

@@ -125,9 +125,11 @@ def test_a_deadline_is_said_as_law_only_if_somebody_read_the_text(
 
 
 def test_a_provisional_receipt_says_until_when_to_confirm(world: World) -> None:
+    slots.plan(world)
     filed = filings.by_web(world, contact=filings.NOBODY)
     documents.receipt(world, filed.demande_id)
     assert given(world)["confirm_before_on"] == "2026-04-01"
+    assert "next_draw_at" not in given(world)
     assert "proof" not in given(world)
 
 

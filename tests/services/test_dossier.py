@@ -12,8 +12,11 @@ import pytest
 from sqlalchemy import select, text
 
 from booking.domain.accounts import Role
-from booking.domain.demande import Contact
+from booking.domain.convocation import DemotionCode
+from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Forbidden, NotFound
+from booking.domain.guichet import AbsenceReason, DocumentKind, Outcome, UndoReason
+from booking.domain.strike import Reason
 from booking.gateways.render import PDF
 from booking.ports import World
 from booking.services import certificate, configuration, convocation, dossier, draw, outbox, slots
@@ -98,6 +101,14 @@ def test_acts_about_others_or_reading_staff_have_no_sentence(world: World) -> No
     said = set(re.findall(r"^  (\w+): ", source.split("#let acts = (")[1].split("\n)\n")[0], re.MULTILINE))
     assert {"demande_filed", "offer_refused", "appointment_taken_away"} <= said
     assert not said & {"signal", "persons_joined", "entry_promoted", "file_read", "read_contact", "code_shown"}
+
+
+def test_every_code_of_a_detail_has_its_french_words() -> None:
+    """R-112: a judge reads no code of ours."""
+    source = (PDF / "dossier.typ").read_text("utf-8").split("#let channels = (")[1].split("#let acts = (")[0]
+    known = set(re.findall(r"(\w+): \"", source))
+    enumerations = (DemandeState, Outcome, AbsenceReason, UndoReason, DocumentKind, DemotionCode, Reason)
+    assert not {str(code) for kind in enumerations for code in kind} - known
 
 
 def test_it_is_still_made_once_the_identity_is_erased(world: World) -> None:

@@ -19,7 +19,7 @@ from booking.domain.demande import Contact, DemandeState
 from booking.domain.draw import commitment_hash
 from booking.domain.errors import Conflict, Forbidden, Unavailable
 from booking.domain.identity import BirthDate, Identity
-from booking.domain.slots import SlotState
+from booking.domain.slots import DrawKind, SlotState
 from booking.ports import World
 from booking.services import demande as demandes
 from booking.services import draw, slots
@@ -110,6 +110,26 @@ def test_more_people_than_places_the_others_keep_their_cohort_and_are_told(open_
     assert {one.cohort for one in waiting} == {1}
     told = filings.posted(open_world, "still_here")
     assert len(told) == states(open_world)[DemandeState.WAITING]
+
+
+def test_who_was_not_placed_is_told_the_next_draw_and_not_the_one_that_took_place(open_world: World) -> None:
+    """R-110"""
+    mains = select(Batch).where(Batch.family == FAMILY, Batch.kind == DrawKind.MAIN).order_by(Batch.planned_at)
+    with open_world.reading() as session:
+        (first,) = session.scalars(mains)
+    person(open_world)
+    open_world.clock.advance(first.planned_at - open_world.clock.now())  # type: ignore[attr-defined]
+    slots.plan(open_world)
+    with open_world.sessions() as session:
+        second = session.scalars(mains).all()[1]
+        for slot in session.scalars(select(Slot).where(Slot.family == FAMILY, Slot.state == SlotState.OPEN)):
+            slot.state = SlotState.USED
+    draw.advance(open_world, first.id)
+    open_world.clock.advance(first.draw_at - open_world.clock.now() + timedelta(minutes=5))  # type: ignore[attr-defined]
+    draw.advance(open_world, first.id)
+    assert batch(open_world, first.id).state is BatchState.OFFERED
+    (told,) = filings.posted(open_world, "still_here")
+    assert told["next_draw_at"] == second.draw_at.isoformat()
 
 
 def test_the_bundle_is_what_was_committed_and_names_no_half_day_beside_a_leaf(open_world: World) -> None:

@@ -208,9 +208,15 @@ def test_every_reason_has_its_sentence(why: Why, lang: str) -> None:
         number=3, kind=DrawKind.MAIN, drawn_at=START, code=code, first=why is Why.PLACED, cohort=2,
         rank=7 if code is FreezeCode.DRAWN else None, placed=taken, offered=why is Why.PLACED, half_days=1,
         compatible=0 if why is Why.NO_PLACE_FITS else 4, drawn=20, places=5, given=5, last_rank=9,
+        struck="double_chance" if why is Why.STRUCK else None,
+        struck_on=START.date() if why is Why.STRUCK else None,
     )  # fmt: skip
     assert part.why is why
-    others = {said(replace(part, code=other), lang) for other in FreezeCode if other is not part.code}
+    others = {
+        said(replace(part, code=other, struck=None), lang)
+        for other in FreezeCode
+        if other is not part.code or part.struck
+    }
     assert said(part, lang) not in others
     assert "20" in said(part, lang)
 

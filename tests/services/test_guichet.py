@@ -158,8 +158,20 @@ def test_nobody_is_served_in_a_place_before_a_document_matches(
         guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     convocation, _, demande = held(hall, reference)
     assert (convocation.state, demande.state, convocation.outcome) == ("confirmed", "confirmed", None)
-    served(hall, awa, reference)
+    guichet.arrive(hall, awa, MDM, reference, MATCHING, sure=True)
+    guichet.conclude(hall, awa, MDM, reference, Outcome.SERVED)
     assert held(hall, reference)[2].state is DemandeState.SERVED
+
+
+@pytest.mark.parametrize("between", [Arrival(None), Arrival(DocumentKind.PASSPORT, Mismatch.NAME)])
+def test_somebody_else_stays_noted_whatever_is_said_in_between(hall: World, awa: Actor, between: Arrival) -> None:
+    """R-111"""
+    reference = expected(hall, awa)
+    guichet.arrive(hall, awa, MDM, reference, Arrival(DocumentKind.PASSPORT, Mismatch.OTHER_PERSON))
+    guichet.arrive(hall, awa, MDM, reference, between)
+    with pytest.raises(InvalidInput, match="other_person_noted"):
+        guichet.arrive(hall, awa, MDM, reference, MATCHING)
+    assert held(hall, reference)[2].proof is not Proof.DOCUMENT
 
 
 def test_whoever_forgot_their_papers_keeps_their_cohort(hall: World, awa: Actor) -> None:

@@ -19,8 +19,9 @@ from booking.domain.errors import Conflict, Forbidden, NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 from booking.ports import World
-from booking.services import convocation, demande, draw, slots, standby
+from booking.services import convocation, demande, draw, persons, slots, standby
 from booking.services.standby import Answer
+from booking.store.demande import Demande
 from booking.store.draw import BatchLine
 from booking.store.journal import JournalRow
 from booking.store.slots import Slot
@@ -138,6 +139,25 @@ def test_people_are_called_from_the_top_and_a_skip_names_the_next(freed: World) 
     standby.answer(freed, last.call_id, Answer.ACCEPTED, agent)
     assert filings.row(freed, expected[-1]).state is DemandeState.CONFIRMED  # type: ignore[arg-type]
     assert standby.next_call(freed, TERRITORY, agent) is None
+
+
+def test_who_gave_no_telephone_is_not_in_the_order(freed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-114"""
+    silent = order(freed)[0]
+    forget_the_order(freed)
+    monkeypatch.setattr(standby_rules, "GROUP", 2)
+    with freed.sessions() as session:
+        found = session.get(Demande, silent)
+        assert found is not None
+        persons.seal_contact(freed, found, Contact(email="sans@exemple.invalid"))
+    assert standby.awaits_order(freed, TERRITORY, filings.agent(freed))
+    standby.open_orders(freed)
+    assert not standby.awaits_order(freed, TERRITORY, filings.agent(freed))
+    with freed.reading() as session:
+        (stored,) = session.scalars(select(StandbyOrder.leaves))
+        silent_leaves = session.scalars(select(BatchLine.leaf).where(BatchLine.demande_id == silent)).all()
+    assert stored
+    assert not {leaf.hex() for leaf in silent_leaves} & set(stored)
 
 
 def test_asking_again_shows_the_same_call_and_another_agent_gets_no_second_one(freed: World) -> None:

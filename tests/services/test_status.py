@@ -7,19 +7,21 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 
 from booking.domain.accounts import Role
 from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Forbidden, NotFound, TooMany, Unavailable
+from booking.domain.slots import DrawKind
 from booking.domain.waitlist import PauseReason
 from booking.ports import World
 from booking.recent import Kind, Recent
 from booking.services import checks, demande, slots, status
 from booking.services.status import NextStep, log_receipt
 from booking.store.demande import Demande
+from booking.store.draw import Batch
 from tests.support import filings
-from tests.support.filings import MORNINGS, NOBODY, OTHER, agent, by_staff, by_web, code_for, posted, row
+from tests.support.filings import FAMILY, MORNINGS, NOBODY, OTHER, agent, by_staff, by_web, code_for, posted, row
 
 HALL = "192.0.2.0/24"
 ELSEWHERE = Contact(email="autre@exemple.invalid", phone="+33639985678")
@@ -249,3 +251,31 @@ def test_a_withdrawn_attached_entry_says_so_and_the_main_page_does_not_change(wo
     demande.withdraw(world, attached_id)
     assert of(world, attached_link).next_step is NextStep.OVER
     assert of(world, main_link) == before
+
+
+def _mains(world: World) -> list[Batch]:
+    with world.reading() as session:
+        planned = select(Batch).where(Batch.family == FAMILY, Batch.kind == DrawKind.MAIN).order_by(Batch.planned_at)
+        return list(session.scalars(planned).all())
+
+
+def test_who_comes_after_the_freeze_reads_of_the_first_draw_that_holds_them(world: World) -> None:
+    """R-110"""
+    slots.plan(world)
+    (first,) = _mains(world)
+    before = by_staff(world)
+    assert of(world, before.link).next_draw_at == first.draw_at
+    world.clock.advance(first.planned_at - world.clock.now() + timedelta(minutes=10))  # type: ignore[attr-defined]
+    slots.plan(world)
+    second = _mains(world)[1]
+    assert world.clock.now() < first.draw_at
+    receipt = by_staff(world, identity=OTHER)
+    assert of(world, receipt.link).next_draw_at == second.draw_at
+    assert posted(world, "filed")[-1]["next_draw_at"] == second.draw_at.isoformat()
+
+
+def test_who_has_not_confirmed_reads_of_no_draw(world: World) -> None:
+    """R-110"""
+    slots.plan(world)
+    receipt = by_web(world, contact=ELSEWHERE)
+    assert of(world, receipt.link).next_draw_at is None

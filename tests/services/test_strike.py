@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -23,8 +24,10 @@ from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, PlannedDraw, SlotState
+from booking.gateways import words
+from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import convocation, draw, files, publications, slots, strike
+from booking.services import convocation, dossier, draw, explain, files, publications, slots, strike
 from booking.services.filing import Receipt
 from booking.services.transaction import USAGER, transaction
 from booking.store import draw as rows
@@ -32,7 +35,7 @@ from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchSlot, BatchState
 from booking.store.slots import Slot
-from tests.support import filings
+from tests.support import filings, papers
 from tests.support.filings import FAMILY, TERRITORY
 
 PROGRAM = Path(__file__).parents[2] / "verifier" / "verify_draw.py"
@@ -125,6 +128,34 @@ def verified(tmp_path: Path, data: bytes) -> str:
 
 
 # --- a false line --------------------------------------------------------------------------------------------
+
+
+def test_who_is_struck_reads_it_with_the_reason_everywhere(world: World) -> None:
+    """R-112: on the page and from the terminal, in the closing mail, in the dossier with both fingerprints."""
+    world = replace(world, render=papers.Recording())
+    keep_places(world, 3)
+    batch_id = drawn(world, 5, 3)
+    first = leaves(world, placed=True)[0]
+    gone, before = demande_of(world, batch_id, first), batch(world, batch_id).bundle_hash
+    strike_leaf(world, batch_id, first)
+    found = explain.explain(world, gone.id)
+    text = " ".join(words.render("public/explication_reponse.txt", "fr", {"explanation": found}).split())
+    assert "Votre demande a été écartée après le tirage, le lundi 2 mars 2026" in text
+    assert "deux fois dans la liste" in text
+    assert "le contester" in text
+    assert "toutes allées" not in text
+    (mail,) = filings.posted(world, "closed")
+    params = {name: value for name, value in mail.items() if name != "to"}
+    said = " ".join(TemplateRenderer(papers.HOME).message("mail/closed", "fr", params)[1].split())
+    assert "écartée après le tirage du lundi 2 mars 2026" in said
+    assert "deux fois dans la liste" in said
+    dossier.dossier(world, gone.reference, "operator")
+    shown, after = papers.given(world), batch(world, batch_id).bundle_hash
+    assert before
+    assert after
+    assert (shown["draws"][0]["why"], shown["draws"][0]["struck"]["reason"]) == ("struck", "double_chance")
+    (event,) = [one["details"] for one in shown["events"] if one["kind"] == "strike"]
+    assert (event["own"], event["old"], event["new"]) == ("own", before.hex(), after.hex())
 
 
 def test_a_struck_line_gives_its_place_to_whoever_the_same_seed_names(world: World, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from booking.domain import standby as standby_rules
 from booking.domain.accounts import Actor, Right, Role
@@ -24,6 +24,7 @@ from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchLine, BatchState
 from booking.store.slots import Slot
+from booking.store.waitlist import StandbyOrder
 from booking.web.app import create_app
 from tests.support.pages import is_well_built
 from tests.support.staff import ANY_MORNING, MIMIZAN, TERRITORY, agent, browser, day, hire, post, register, seed, slot
@@ -211,6 +212,16 @@ def test_the_rule_names_and_the_agent_notes(client: FlaskClient, freed: World) -
     assert sorted(waiting) == [DemandeState.CONFIRMED, DemandeState.WAITING]
     post(client, LAST_MINUTE, LAST_MINUTE, {})
     assert "Aucun appel à faire" in client.get(LAST_MINUTE).text
+
+
+def test_a_place_whose_order_is_still_to_come_is_said(client: FlaskClient, freed: World) -> None:
+    """R-114"""
+    with freed.sessions() as session:
+        session.execute(delete(StandbyOrder))
+    post(client, LAST_MINUTE, LAST_MINUTE, {})
+    said = client.get(LAST_MINUTE).text
+    assert "attend son ordre" in said
+    assert "Aucun appel à faire" not in said
 
 
 def test_too_late_is_said_and_an_unknown_answer_is_none(client: FlaskClient, freed: World) -> None:

@@ -168,6 +168,11 @@ def test_a_false_line_is_struck_by_two_and_everybody_reads_it(world: World, app:
     here = f"{ROOT}/tirages/{committed}"
     is_well_built(one.get(here).text)
     typed = {"feuille": leaf, "motif": "double_chance", "code": code(world, first)}
+    refused = press(one, f"{here}/ecarter/feuille", typed | {"code": "000000"}, here)
+    assert refused.status_code >= 400
+    assert f'value="{leaf}"' in refused.text
+    assert 'value="double_chance" selected' in refused.text
+    assert "000000" not in refused.text
     assert press(one, f"{here}/ecarter/feuille", typed, here).status_code == 303
     assert public.get(f"{PUBLIC}/tirage.json").data == before
     is_well_built(two.get(f"{ROOT}/signatures").text)

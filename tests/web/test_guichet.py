@@ -121,9 +121,49 @@ def test_arrival_and_reception_take_two_forms(client: FlaskClient, hall: World, 
     assert "Noter l’arrivée" in client.get(page).text or "Corriger l’arrivée" in client.get(page).text
 
 
+def test_the_day_after_nobody_arrives_any_more_but_the_end_is_still_noted(
+    app: Flask, client: FlaskClient, hall: World, awa: Actor, member: Member
+) -> None:
+    """R-113"""
+    page = f"{MDM_PAGES}/visite/{expected(hall, awa)}"
+    later(hall, days=1)
+    tomorrow = browser(app, hall, member, steps=1)
+    shown = tomorrow.get(page).text
+    assert "l’arrivée ne se note plus" in shown
+    assert "Noter l’arrivée" not in shown
+    refused = post(tomorrow, page, f"{page}/arrivee", {"document": "passport", "correspond": "oui"})
+    assert (refused.status_code, "Le jour de ce rendez-vous est passé" in refused.text) == (409, True)
+    assert post(tomorrow, page, f"{page}/issue", {"issue": "served"}).status_code == 422
+    assert post(tomorrow, page, f"{page}/issue", {"issue": "absence", "absence": "no_news"}).status_code == 303
+
+
+def test_somebody_else_is_not_made_the_named_person_by_one_click(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-111"""
+    reference = expected(hall, awa)
+    page = f"{MDM_PAGES}/visite/{reference}"
+    assert not re.search(r'name="correspond"[^>]* checked', client.get(page).text)
+    arrival: dict[str, str | list[str]] = {"document": "passport", "correspond": "other_person", "paye": "1"}
+    assert post(client, page, f"{page}/arrivee", arrival).status_code == 303
+    shown = client.get(page).text
+    assert re.search(r'value="other_person"[^>]* checked', shown)
+    assert "On l’a trompée, rien ne lui est reproché" in shown
+    assert "reçue normalement" not in shown
+    assert f"{MDM_PAGES}/saisir" in shown
+    assert f"{MDM_PAGES}/urgences/maintenant" in shown
+    refused = post(client, page, f"{page}/arrivee", {"document": "passport", "correspond": "oui"})
+    assert refused.status_code == 422
+    assert "cochez la case" in refused.text
+    said: dict[str, str | list[str]] = {"document": "passport", "correspond": "oui", "certain": "1"}
+    assert post(client, page, f"{page}/arrivee", said).location == f"{page}?code=nouveau"
+    with hall.reading() as session:
+        rows = session.scalars(select(JournalRow).where(JournalRow.verb == "arrived").order_by(JournalRow.id)).all()
+    assert [row.details.get("before") for row in rows] == [None, "other_person"]
+
+
 @pytest.mark.parametrize(
     ("act", "fields", "status", "said"),
     [
+        ("arrivee", {"document": "passport"}, 422, "Dites si le document correspond"),
         ("arrivee", {"document": "", "correspond": "name"}, 422, "Dites quel document"),
         ("arrivee", {"document": "selfie", "correspond": "oui"}, 422, "Dites quel document"),
         ("issue", {"issue": "absence", "absence": ""}, 422, "Choisissez la raison de l’absence"),

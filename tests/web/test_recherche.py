@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import time
 
+import pytest
 from flask.testing import FlaskClient
 
 from booking.domain.accounts import Actor
@@ -71,3 +72,15 @@ def test_somebody_without_reference_is_found_by_name_and_birth_date(
     alone = post(client, search, search, {"recherche": "zola"})
     assert "Personne ne porte ce nom aujourd’hui" in alone.text
     assert 'name="family_name" type="text" value="zola"' in alone.text
+
+
+@pytest.mark.parametrize(("typed", "said"), [("Zola\u202e", "caractère invisible"), ("Z" * 300, "trop long")])
+def test_a_name_that_no_field_takes_is_said_at_its_field(
+    client: FlaskClient, hall: World, awa: Actor, typed: str, said: str
+) -> None:
+    """R-115"""
+    search = f"{MDM_PAGES}/chercher"
+    named = {"family_name": typed, "given_names": "Awa", "birth_day": "", "birth_month": "", "birth_year": "1990"}
+    answer = post(client, search, f"{search}/personne", dict(named))
+    assert answer.status_code == 422
+    assert said in answer.text

@@ -1,8 +1,9 @@
 """Openings become slots; due draws become planned batches."""
 
 from booking.bootstrap import world
-from booking.services import slots
+from booking.services import configuration, slots
 
 
 def run() -> None:
-    slots.plan(world())
+    if configuration.applied(world()):
+        slots.plan(world())

@@ -15,6 +15,7 @@ from booking.services.standby import Answer
 from booking.web import access, papers
 from booking.web.guichet import place
 
+ORDER_COMES = "Une place est libre et attend son ordre d’appel. Il est tiré dans une minute : essayez alors de nouveau."
 SAID = {
     Said.TOLD: "C’est noté : la personne est prévenue.",
     Said.ACCEPTED: "C’est noté : elle accepte. Sa convocation est prête dans son dossier.",
@@ -22,11 +23,7 @@ SAID = {
     Said.STILL_NEEDED: "C’est noté : elle en a encore besoin. Sa demande n’est plus en pause.",
     Said.NO_ANSWER: "C’est noté. Le nom reviendra dans la liste s’il faut rappeler.",
 }
-
-NO_CALL = (
-    "Aucun appel à faire : aucune place libérée, ou personne de disponible au dernier moment. "
-    "L’ordre d’appel d’une place est tiré une minute après qu’elle se libère."
-)
+NO_CALL = "Aucun appel à faire : aucune place libérée, ou personne de disponible au dernier moment."
 
 blueprint = Blueprint("appels", __name__, url_prefix="/guichet")
 
@@ -108,7 +105,8 @@ def next_call(territory: str, site: str) -> Response:
     """The rule names a place and a person, or says that there is nobody."""
     where = place.of(territory, site)
     if standby.next_call(access.world(), territory, access.actor()) is None:
-        flash("Aucun appel à faire : aucune place libérée, ou personne de disponible au dernier moment.", "info")
+        waits = standby.awaits_order(access.world(), territory, access.actor())
+        flash(ORDER_COMES if waits else NO_CALL, "info")
     return redirect(f"{where.root}/derniere-minute", 303)
 
 

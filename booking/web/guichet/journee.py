@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from booking.domain.accounts import Role
 from booking.domain.errors import BookingError, Conflict, InvalidInput
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
-from booking.services import guichet
+from booking.services import arrivals, guichet
 from booking.web import access, papers
 from booking.web.guichet import place
 
@@ -86,10 +86,12 @@ def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> s
         visit=shown,
         zone=zone.key,
         is_due=shown.on_date <= now.astimezone(zone).date(),
+        is_over=shown.on_date < now.astimezone(zone).date(),
         is_past=shown.start_at <= now,
         new_code="code" in request.args,
         elsewhere=place.of(where.territory, shown.site) if shown.site != where.site else None,
         typed=request.form,
+        noted=arrivals.shown(access.world(), access.actor(), *where.hall, reference),
         errors=errors,
     )
 
@@ -114,7 +116,8 @@ def arrive(territory: str, site: str, reference: str) -> Response:
     where = place.of(territory, site)
     try:
         arrival = _arrival(request.form.get("document", ""), request.form.get("correspond", ""))
-        new_code = guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival)
+        sure = bool(request.form.get("certain"))
+        new_code = guichet.arrive(access.world(), access.actor(), where.hall, reference, arrival, sure=sure)
     except (InvalidInput, Conflict) as refused:
         return _refused(where, reference, refused)
     if new_code:
@@ -125,6 +128,8 @@ def arrive(territory: str, site: str, reference: str) -> Response:
 
 def _arrival(document: str, matches: str) -> Arrival:
     seen = _chosen(DocumentKind, document, "document", "document_missing") if document else None
+    if seen and not matches:
+        raise InvalidInput("match_missing", fields={"correspond": "match_missing"})
     mismatch = None if matches in (MATCHES, "") else _chosen(Mismatch, matches, "correspond", "reason_unknown")
     return Arrival(seen, mismatch, says_paid=bool(request.form.get("paye")))
 

@@ -71,7 +71,7 @@ def search(territory: str, site: str) -> Response:
 def search_person(territory: str, site: str) -> Response:
     """Over the whole territory, by all names and the birth date."""
     where = place.of(territory, site)
-    named = {name: request.form.get(name, "")[:200].strip() for name in NAMED}
+    named = {name: request.form.get(name, "")[:600].strip() for name in NAMED}
     try:
         found = finding.by_name(access.world(), access.actor(), where.hall, _shown(where, named))
     except InvalidInput as refused:
@@ -87,6 +87,10 @@ def search_person(territory: str, site: str) -> Response:
 
 
 def _shown(where: place.Place, named: Mapping[str, str]) -> Identity:
+    errors = {name: "too_long" for name, text in named.items() if len(text) > checks.MAX_FIELD_LENGTH}
+    errors = checks.name_errors(named) | errors
+    if errors:
+        raise InvalidInput(next(iter(errors.values())), fields=errors)
     zone = place.rules().territory(where.territory).zone
     today = access.world().clock.now().astimezone(zone).date()
     birth = checks.read_birth(named["birth_year"], named["birth_month"], named["birth_day"], today)

@@ -91,7 +91,7 @@ def _detail(territory: str, batch: UUID, errors: Mapping[str, str]) -> str:
         family=_label(in_force, shown.summary.family),
         half_days=_half_days(in_force, territory, shown.summary.classes),
         may_void=waits and shown.round_at is not None and world.clock.now() < shown.round_at,
-        may_paste=waits and shown.beacon_source != "local",
+        may_paste=waits and not shown.beacon_given and shown.beacon_source != "local",
         errors=errors,
     )
 
@@ -135,7 +135,11 @@ def run_now(territory: str, family: str) -> Response:
     except Conflict as refused:
         flash(REFUSED.get(refused.code, REFUSED["draw_under_way"]), "error")
         return redirect(f"{where.root}/tirages", 303)
-    done = indicators.draw(access.world(), access.actor(), territory, batch_id).summary
+    shown = indicators.draw(access.world(), access.actor(), territory, batch_id)
+    done = shown.summary
+    if shown.waits_for_beacon:
+        flash("La liste est arrêtée. Le tirage attend le nombre public : il se fait seul dès qu’il est là.", "success")
+        return redirect(f"{where.root}/tirages/{batch_id}", 303)
     plural = "s" if done.placed > 1 else ""
     flash(f"Le tirage est fait : {done.placed} rendez-vous proposé{plural}. Les messages partent.", "success")
     return redirect(f"{where.root}/tirages/{batch_id}", 303)
