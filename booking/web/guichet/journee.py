@@ -40,7 +40,7 @@ def day(territory: str, site: str) -> Response:
     where = place.of(territory, site)
     on = _day_asked(where)
     mark = guichet.day_mark(access.world(), access.actor(), where.hall, on)
-    if request.if_none_match.contains(mark):
+    if request.if_none_match.contains_weak(mark):
         return Response(status=304)
     shown = guichet.day_list(access.world(), access.actor(), where.hall, on, request.args.get("guichet") or None)
     answer = make_response(
