@@ -88,6 +88,7 @@ def test_without_script_the_whole_filing_works(house: House, open_page: NewPage,
     page = open_page(locale=locale, java_script_enabled=False)
     mail = f"{name.lower()}@courriel.example"
     fill_in(page, name, mail)
+    page.wait_for_load_state("networkidle")  # a page that is still being swapped in has no history to go back in
     page.go_back()
     assert page.locator("[name=email]").count() == 1, "the back button shows the screen before"
     page.go_forward()

@@ -220,8 +220,10 @@ def test_whatever_a_stranger_needs_is_linked_and_there(client: FlaskClient, page
     for address in addresses:
         assert client.get(address).status_code == 200, address
     guide = client.get("/tirages/guide")
-    assert guide.content_type == "text/plain; charset=utf-8"
-    assert guide.text.startswith("# Vérifier un tirage")
+    assert "<h1>Vérifier un tirage</h1>" in guide.text
+    assert "python3 verify_draw.py tirage.json" in guide.text
+    kept = client.get("/tirages/guide.md")
+    assert kept.text.startswith("# Vérifier un tirage")
 
 
 def test_only_the_programs_are_given_out(client: FlaskClient) -> None:

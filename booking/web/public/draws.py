@@ -177,11 +177,21 @@ def head_stamp(size: int) -> Response:
     return _file(publications.head(access.world(), size)[1] or abort(404), STAMP_TYPE)
 
 
+GUIDE = ROOT / "docs" / "verifier.md"
+
+
 @blueprint.get("/guide")
 @access.public
-def guide() -> Response:
-    """How to check everything, in French: the text of docs/verifier.md as it stands."""
-    return _newest((ROOT / "docs" / "verifier.md").read_bytes(), "text/plain; charset=utf-8")
+def guide() -> str:
+    """How to check everything, in French: the text of docs/verifier.md as it stands, below its title."""
+    return render_template("public/tirages_guide.html", text=GUIDE.read_text("utf-8").partition("\n")[2].strip())
+
+
+@blueprint.get("/guide.md")
+@access.public
+def guide_file() -> Response:
+    """The same, to keep."""
+    return _newest(GUIDE.read_bytes(), "text/markdown; charset=utf-8")
 
 
 @blueprint.get("/programme/<name>")
