@@ -51,8 +51,7 @@ class Stepper:
 
     def __init__(self, port: int) -> None:
         self.address = f"http://127.0.0.1:{port}/demande/"
-        self.jar = HTTPCookieProcessor()
-        self.opener: OpenerDirector = build_opener(self.jar)
+        self.opener: OpenerDirector = build_opener(HTTPCookieProcessor())
         self.page = self._read(self.opener.open(self.address, timeout=30))
 
     @staticmethod
@@ -69,27 +68,23 @@ class Stepper:
     def walk(self) -> None:
         """Answer screen after screen until the summary."""
         while (screen := self.hidden("ecran")) != "resume":
-            names = ("csrf_token", "brouillon", "ecran")
+            names = ("brouillon", "ecran")
             typed = {**{name: self.hidden(name) for name in names}, **ANSWERS[screen]}
             self.page = self._read(self.opener.open(self.address, urlencode(typed).encode(), timeout=30))
             if self.hidden("ecran") == screen:
                 raise SystemExit(f"the stepper stays on {screen}: {re.findall('class=.error[^>]*>([^<]+)', self.page)}")
 
-    def session(self) -> str:
-        return next(cookie.value or "" for cookie in self.jar.cookiejar if cookie.name == "session")
-
 
 def filings(world: World, stepper: Stepper, numbers: Iterator[int], how_many: int) -> list[bytes]:
     """As many summaries to send, each of another person with another mailbox."""
     summary = draft.opened(world, stepper.hidden("brouillon"))
-    token, cookie = stepper.hidden("csrf_token"), f"session={stepper.session()}"
     found = []
     for number in [next(numbers) for _ in range(how_many)]:
         name = "".join(LETTERS[int(digit)] for digit in str(number))
         answers = summary.answers.with_({"family_name": [f"Personne {name}"], "email": [f"{name}@exemple.example"]})
         sealed = draft.sealed(world, replace(summary, key=f"{number:048x}", answers=answers))
-        form = {"csrf_token": token, "brouillon": sealed, "ecran": "resume"}
-        found.append(load.post("/demande/", form, Cookie=cookie))
+        form = {"brouillon": sealed, "ecran": "resume"}
+        found.append(load.post("/demande/", form))
     return found
 
 

@@ -14,7 +14,7 @@ from booking.gateways import catalogues, words
 from booking.ports import World
 from booking.web import access, connexion, display, errors, guichet, observe, public, referent, supervision
 from booking.web.kept import Pages
-from booking.web.public import bearer, home
+from booking.web.public import bearer, filing, home
 
 MAX_REQUEST_BYTES = 256 * 1024
 YEAR_S = 365 * 24 * 3600
@@ -66,7 +66,8 @@ def create_app(world: World, *, config: Mapping[str, Any] | None = None) -> Flas
     display.install(app)
     app.before_request(_open_request)
     csrf = CSRFProtect(app)
-    csrf.exempt(home.choose_language)
+    for view in (home.choose_language, filing.step):
+        csrf.exempt(view)
     access.install(app)
     errors.install(app)
     app.after_request(_close_response)

@@ -89,8 +89,8 @@ def unprotected(app: Flask) -> set[str]:
     return {rule.rule for rule in rules if names[rule.endpoint] in exempt}
 
 
-def test_only_a_secret_address_and_the_choice_of_a_language_take_a_form_without_a_token(app: Flask) -> None:
+def test_a_form_without_a_token_has_a_secret_address_a_sealed_draft_or_nothing_to_protect(app: Flask) -> None:
     behind_links = {rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/s/<link>")}
     found = unprotected(app)
-    assert found - behind_links == {"/langue"}
+    assert found - behind_links == {"/langue", "/demande/"}
     assert "/s/<link>/oui" in found

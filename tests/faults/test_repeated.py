@@ -25,14 +25,14 @@ def app(world: World) -> Flask:
     return create_app(filings.seeded(world), config={"TESTING": True})
 
 
-def at_once(app: Flask, path: str, cookies: str, typed: dict[str, str]) -> Counter[tuple[int, str | None]]:
-    """The same request from TIMES threads, each with the browser's cookie: status and destination of every answer."""
+def at_once(app: Flask, path: str, typed: dict[str, str]) -> Counter[tuple[int, str | None]]:
+    """The same request from TIMES threads: status and destination of every answer."""
     gate, answers = Barrier(TIMES), list[tuple[int, str | None]]()
 
     def send() -> None:
         client = app.test_client(use_cookies=False)
         gate.wait()
-        answer = client.post(path, data=typed, headers={"Cookie": cookies})
+        answer = client.post(path, data=typed)
         answers.append((answer.status_code, answer.location))
 
     threads = [Thread(target=send) for _ in range(TIMES)]
@@ -43,16 +43,11 @@ def at_once(app: Flask, path: str, cookies: str, typed: dict[str, str]) -> Count
     return Counter(answers)
 
 
-def cookies_of(client: object) -> str:
-    session = client.get_cookie("session")  # type: ignore[attr-defined]
-    return f"session={session.value}"
-
-
 def test_a_form_sent_four_times_at_once_is_one_demande(world: World, app: Flask) -> None:
     client = app.test_client()
     tab = Browser(client).fill()
-    typed = {name: tab.hidden(name) for name in ("csrf_token", "brouillon", "ecran")}
-    [(answer, times)] = at_once(app, "/demande/", cookies_of(client), typed).items()
+    typed = {name: tab.hidden(name) for name in ("brouillon", "ecran")}
+    [(answer, times)] = at_once(app, "/demande/", typed).items()
     assert (answer[0], times) == (303, TIMES)
     assert client.post("/demande/", data=typed).location == answer[1], "and once more, later"
     with world.reading() as session:
@@ -64,7 +59,7 @@ def test_a_yes_sent_four_times_at_once_is_one_appointment(world: World, app: Fla
     slots.plan(world)
     receipt = filings.by_staff(world)
     draw.run_now(world, filings.TERRITORY, filings.FAMILY, "system")
-    answers = at_once(app, f"/s/{receipt.link}/oui", "", {})
+    answers = at_once(app, f"/s/{receipt.link}/oui", {})
     assert {status for status, _ in answers} == {303}
     with world.reading() as session:
         assert [held.state for held in session.scalars(select(Convocation))] == ["confirmed"]

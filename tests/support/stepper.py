@@ -50,7 +50,7 @@ class Browser:
         return found.group(1)
 
     def send(self, **typed: Any) -> TestResponse:
-        names = ("csrf_token", "brouillon", "ecran")
+        names = ("brouillon", "ecran")
         self.page = self.client.post("/demande/", data={**{name: self.hidden(name) for name in names}, **typed})
         return self.page
 

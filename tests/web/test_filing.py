@@ -218,14 +218,20 @@ def test_another_language_shows_the_same_step_with_what_was_typed(client: FlaskC
     assert 'lang="ar"' in client.get("/").text
 
 
-def test_a_lost_token_shows_the_same_page_again(client: FlaskClient) -> None:
-    tab = Browser(client).fill("identite")
-    client.delete_cookie("session")
-    answer = tab.send(family_name="Benali")
-    assert (answer.status_code, tab.screen) == (400, "identite")
-    assert "Rien n’est perdu" in answer.text
-    assert 'value="Benali"' in answer.text
-    assert tab.send(**NEED["identite"]).status_code == 200
+def test_a_browser_that_keeps_no_cookie_files_all_the_same(client: FlaskClient) -> None:
+    tab = Browser(client.application.test_client(use_cookies=False)).fill()
+    answer = tab.send()
+    assert answer.status_code == 303
+    assert "Set-Cookie" not in client.get(answer.location).headers
+
+
+def test_a_page_of_another_site_cannot_send_its_draft_from_this_browser(seeded: World, client: FlaskClient) -> None:
+    tab = Browser(client).fill()
+    typed = {name: tab.hidden(name) for name in ("brouillon", "ecran")}
+    assert client.post("/demande/", data=typed, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    with seeded.reading() as session:
+        assert session.scalars(select(Demande.id)).all() == []
+    assert client.post("/demande/", data=typed, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
 def test_a_draft_that_is_too_old_or_altered_says_so_plainly(seeded: World, client: FlaskClient) -> None:

@@ -9,12 +9,11 @@ from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request
-from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
 from booking.domain.demande import Channel
 from booking.domain.demarche import Asked
-from booking.domain.errors import InvalidInput, TooMany
+from booking.domain.errors import Forbidden, InvalidInput, TooMany
 from booking.domain.territory import Territory
 from booking.gateways import catalogues, words
 from booking.gateways.catalogues import gettext as _
@@ -22,7 +21,7 @@ from booking.services import configuration
 from booking.services import filing as verbs
 from booking.services.configuration import Rules
 from booking.services.filing import Filing
-from booking.web import access, errors
+from booking.web import access
 from booking.web.public import availability, draft, forms, home, reading
 from booking.web.public.draft import Answers, Draft
 from booking.web.public.forms import FIELDS, STEPS, Form, Screen
@@ -42,7 +41,6 @@ class Page:
     errors: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
     wait_s: int = 0
-    reopened: bool = False
 
 
 @blueprint.get(PATH)
@@ -54,6 +52,9 @@ def start() -> Response:
 @blueprint.post(PATH)
 @access.public
 def step() -> Response:
+    """The sealed draft stands for a token: nobody else can make one. No cookie is needed to file."""
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":  # another site's page sends its own draft from here
+        raise Forbidden("not_open")
     try:
         screen, typed = _received()
     except InvalidInput as refused:
@@ -65,16 +66,6 @@ def step() -> Response:
         home.keep_language(answer, chosen)
         return answer
     return _moved(screen, typed)
-
-
-@blueprint.errorhandler(CSRFError)
-def token_lost(_error: CSRFError) -> Response:
-    """The page outlived its token (cookies were cleared, the browser restarted): the same page, with a new one."""
-    try:
-        screen, typed = _received()
-    except InvalidInput:
-        return errors.page(400, "form_expired")
-    return _shown(Page(screen, typed, status=400, reopened=True))
 
 
 # --- from page to page ---------------------------------------------------------------------------------------
@@ -174,7 +165,6 @@ def _shown(page: Page) -> Response:
         steps=max(STEPS.values()),
         errors=page.errors,
         wait_s=page.wait_s,
-        reopened=page.reopened,
         token=token,
         form=form,
         answers=page.draft.answers,
