@@ -55,7 +55,7 @@ def _plug(settings: Settings, engine: Engine, redis: Redis) -> World:
         reading=base.read_sessions(engine),
         clock=clock,
         entropy=SystemEntropy(),
-        keys=FileKeyring(settings.keys_dir, production=not settings.demonstration),
+        keys=FileKeyring(settings.keys_dir, production=not settings.demonstration, look_again_s=1.0),
         jobs=RqJobs(redis),
         limits=RedisLimits(redis, config_files.limits(settings.antifraude_file)),
         waitlist=RedisWaitlist(redis),

@@ -1,7 +1,7 @@
 """Structured logs, alike in every process: one line per event, no personal data, no secret link.
 
-A demonstration writes lines for people; production writes JSON. Whatever slips into a value is masked here once more:
-mail addresses, telephone numbers, and any long token (the secret part of a link).
+A demonstration on a terminal writes lines for people; everything else is JSON. Whatever slips into a value is masked
+here once more: mail addresses, telephone numbers, and any long token (the secret part of a link).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def configure(settings: Settings, stream: TextIO = sys.stderr) -> None:
     """
     begin: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
     end: list[Processor] = [structlog.processors.TimeStamper(fmt="iso", utc=True), _failure, mask]
-    last: Processor = structlog.dev.ConsoleRenderer(colors=stream.isatty())
-    if not settings.demonstration:
-        last = structlog.processors.JSONRenderer(ensure_ascii=False)
+    last: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if settings.demonstration and stream.isatty():
+        last = structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[*begin, _name, *end, last],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),

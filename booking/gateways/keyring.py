@@ -3,7 +3,7 @@
 A key is *current* (the newest of its purpose: it seals, signs, digests), *counting* (older, still opens and compares)
 or *retired* (a pepper or a form key no longer counts; a data key still opens what it sealed until its file is removed;
 a signing key has lost its secret half and keeps its public one for ever). Files are only ever added or replaced whole,
-so running processes notice a rotation by the folder's date.
+so running processes notice a rotation by the folder's date, within a second.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import stat
+import time
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -109,10 +111,16 @@ def listing(directory: Path) -> list[Key]:
 class FileKeyring:
     """``booking.ports.Keyring`` on a folder of key files."""
 
-    def __init__(self, directory: Path, *, production: bool = False) -> None:
-        """KeysUnusable: a purpose without a key, a file that others can read, a demonstration key in production."""
+    def __init__(self, directory: Path, *, production: bool = False, look_again_s: float = 0.0) -> None:
+        """``look_again_s``: how long a change of the folder may go unnoticed. Until then new digests are made under the
+        pepper that other processes still count as well; a key that is missing is looked for at once.
+
+        KeysUnusable: a purpose without a key, a file that others can read, a demonstration key in production.
+        """
         self._directory = directory
         self._production = production
+        self._look_again_s = look_again_s
+        self._looked_s = -math.inf
         self._entropy = SystemEntropy()  # not the world's: a nonce must never repeat, even where a seed does
         self._seen_at_ns = -1
         self._refresh()
@@ -192,7 +200,11 @@ class FileKeyring:
             if key.public
         ]
 
-    def _refresh(self) -> None:
+    def _refresh(self, *, at_once: bool = False) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < self._look_again_s and not at_once:
+            return
+        self._looked_s = now_s
         try:
             changed_at_ns = self._directory.stat().st_mtime_ns
             if changed_at_ns == self._seen_at_ns:
@@ -212,7 +224,14 @@ class FileKeyring:
 
     def _by_kid(self, purpose: str, kid: str) -> Key | None:
         self._refresh()
+        return self._known(purpose, kid) or self._looked_for(purpose, kid)
+
+    def _known(self, purpose: str, kid: str) -> Key | None:
         return next((key for key in self._keys if key.kid == kid and key.purpose == purpose), None)
+
+    def _looked_for(self, purpose: str, kid: str) -> Key | None:
+        self._refresh(at_once=True)
+        return self._known(purpose, kid)
 
 
 def _check(directory: Path, keys: list[Key], production: bool) -> None:

@@ -20,6 +20,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    Boolean,
+    ColumnElement,
     DateTime,
     Dialect,
     Engine,
@@ -34,6 +36,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    literal_column,
     text,
 )
 from sqlalchemy.exc import OperationalError
@@ -143,6 +146,11 @@ def quoted(states: frozenset[Any]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(states))
 
 
+def among(column: InstrumentedAttribute[Any], states: frozenset[Any]) -> ColumnElement[bool]:
+    """``column IN (…)`` written out, for statements made once: a list of parameters is put together at each run."""
+    return literal_column(f"{column.class_.__tablename__}.{column.key} IN ({quoted(states)})", Boolean())
+
+
 def make_engine(url: str) -> Engine:
     """An engine that opens nothing yet. ``url``: sqlite:///path or postgresql://…; other schemes raise ValueError."""
     if url.startswith("postgresql://"):
@@ -168,7 +176,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Any) -> None:
         # The lock is taken when a write transaction begins: two of them never meet half-way and fail.
         if connection.get_execution_options().get("reading"):
-            connection.exec_driver_sql("BEGIN DEFERRED")
+            connection.connection.dbapi_connection.execute("BEGIN DEFERRED")
         else:
             _begin_writing(connection)
 

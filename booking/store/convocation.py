@@ -10,7 +10,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, f
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from booking.domain.convocation import ConvocationState
-from booking.store.base import Base, Coded, live_index, quoted
+from booking.store.base import Base, Coded, among, live_index, quoted
 from booking.store.demande import Demande
 from booking.store.slots import Slot
 
@@ -90,7 +90,7 @@ _Main = aliased(Demande)
 _BEHIND = (
     select(Demande, _Main, Convocation)
     .join(_Main, _Main.id == func.coalesce(Demande.attached_to_id, Demande.id))
-    .outerjoin(Convocation, (Convocation.demande_id == _Main.id) & Convocation.state.in_(LIVE_HOLDING))
+    .outerjoin(Convocation, (Convocation.demande_id == _Main.id) & among(Convocation.state, LIVE_HOLDING))
     .where(Demande.link_hash == bindparam("link_hash"))
     # Also a main entry that is the entry itself is filled in anew: an attached one takes as long as one that is alone.
     .execution_options(populate_existing=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, e
 from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
-from booking.store.base import Base, Coded, live_index, quoted
+from booking.store.base import Base, Coded, among, live_index, quoted
 from booking.store.draw import BatchLine
 
 _DRAWABLE = LIVE_STATES - {DemandeState.PROVISIONAL}
@@ -155,7 +155,7 @@ def by_link(session: Session, link_hash: bytes) -> Demande | None:
 # Made once: every filing asks these three, as plain columns. They look past what the session has not written yet.
 _OF_FORM = select(Demande.id).where(Demande.idempotency_key == bindparam("key"))
 _LIVE_ON_CONTACT = select(func.count()).where(
-    Demande.contact_digest == bindparam("digest"), Demande.state.in_(LIVE_STATES)
+    Demande.contact_digest == bindparam("digest"), among(Demande.state, LIVE_STATES)
 )
 _CODES_SENT = (
     select(ContactCode.sent_at)

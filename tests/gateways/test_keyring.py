@@ -181,3 +181,15 @@ def test_a_folder_without_keys_says_what_to_do(tmp_path: Path) -> None:
         FileKeyring(tmp_path)
     with pytest.raises(KeysUnusable, match="booking keys init"):
         FileKeyring(tmp_path / "none")
+
+
+def test_the_folder_is_looked_at_now_and_then_but_a_missing_key_at_once(folder: Path, keys: FileKeyring) -> None:
+    calm = FileKeyring(folder, look_again_s=3600.0)
+    before = calm.digest("mail", b"x")
+    rotate(folder, "pepper")
+    assert calm.digest("mail", b"x") == before
+    assert before in keys.digests("mail", b"x"), "others still count what it makes"
+    rotate(folder, "data")
+    sealed = keys.seal("demande", "name", ROW, b"x")
+    assert calm.open("demande", "name", ROW, sealed) == b"x"
+    assert calm.digest("mail", b"x") != before
