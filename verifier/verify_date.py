@@ -5,8 +5,8 @@
 
 Reads the evidence of public or full bundles. A time stamp (RFC 3161) must be over these very bytes; its signature is
 checked by openssl when ``--autorite`` names the certificate of the authority, fetched from the authority itself. A mail
-is confirmed by the delegate who holds it: its Message-ID is printed. Only the standard library is needed; verify_draw
-asks this file for its line on the date. Exit code as verify_draw.py, which must lie in the same folder.
+is confirmed by the delegate who holds it: its Message-ID is printed. Only the standard library is needed, and no other
+file; verify_draw.py asks this one for its line on the date. Exit code as there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -80,11 +81,22 @@ def stamped(answer):
 # --- the evidence -----------------------------------------------------------------------------------------------------
 
 
-def bytes_of(promise):
-    """RFC 8785 bytes of a commitment, as verify_draw.canonical writes them."""
-    from verify_draw import canonical
+encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
-    return canonical(promise)
+
+def bytes_of(value):
+    """RFC 8785 bytes of a commitment or a bundle: they hold no float."""
+    return encode(value).encode()
+
+
+class Report:
+    """As that of verify_draw.py, which hands its own to :func:`check_evidence`."""
+
+    def __init__(self):
+        self.faults, self.notes = [], []
+
+    def check(self, holds, code, text):
+        self.faults += [] if holds else [f"[{code}] {text}"]
 
 
 def in_time(bundle, report):
@@ -132,6 +144,9 @@ def ask_openssl(bundle, token, authority, report):
     return done.returncode == 0
 
 
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
 def check_authority(path):
     """A wrong path is a mistake of whoever types it, and no fraud: OSError, ValueError."""
     if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
@@ -141,9 +156,10 @@ def check_authority(path):
 
 
 def check_file(path, authority, report):
-    from verify_draw import read
-
-    bundle = read(path.read_bytes())
+    data = path.read_bytes()
+    bundle = json.loads(data)
+    if bytes_of(bundle) != data:
+        raise ValueError("ces octets ne sont pas sous forme canonique (RFC 8785)")
     print(f"{path.name} : engagement {hashlib.sha256(bytes_of(bundle['commitment'])).hexdigest()}")
     stamps, mails = check_evidence(bundle, report, authority)
     for proof in bundle["evidence"]:
@@ -155,11 +171,6 @@ def check_file(path, authority, report):
 
 
 def main():
-    try:
-        from verify_draw import Report
-    except ImportError:
-        print("ILLISIBLE : mettez verify_draw.py à côté de verify_date.py")
-        return 2
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tirage", type=Path, nargs="+")
     parser.add_argument("--autorite", type=Path)
@@ -172,7 +183,9 @@ def main():
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         print(f"ILLISIBLE : {error if isinstance(error, OSError) else repr(error)}")
         return 2
-    return report.say()
+    lines = [f"  à savoir : {note}" for note in report.notes] + [f"  DIFFÈRE {fault}" for fault in report.faults]
+    print(*lines, "CE N'EST PAS CE QUI ÉTAIT PROMIS" if report.faults else "RIEN NE DIFFÈRE", sep="\n")
+    return 1 if report.faults else 0
 
 
 if __name__ == "__main__":

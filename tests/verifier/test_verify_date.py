@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -108,6 +109,15 @@ def test_the_signature_is_openssls_to_check(run: Run, tmp_path: Path) -> None:
     forged = base64.b64decode(stamp(LATE, by=authority)["token"]).replace(b"20260302183001Z", b"20260302183000Z")
     code, said = run([rules.stamp(IN_TIME, "horodatage.example", forged)], "--autorite", roots)
     assert (code, "openssl" in said) == (1, True)
+
+
+def test_it_needs_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "verify_date.py").write_text(Path(verify_date.__file__).read_text("utf-8"), encoding="utf-8")
+    bundle = canonical({"commitment": COMMITMENT, "evidence": [stamp(IN_TIME)]})
+    for data, code in ((bundle, 0), (bundle + b" ", 2)):
+        (tmp_path / "tirage.json").write_bytes(data)
+        command = [sys.executable, "verify_date.py", "tirage.json"]
+        assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == code
 
 
 def test_a_mistake_in_what_is_typed_is_no_fraud(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
