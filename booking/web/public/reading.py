@@ -52,6 +52,8 @@ def date_known_and_not(answers: Answers, name: str) -> bool:
 
 def day(typed: str) -> date | None:
     """“2026-03-12”, as a browser's own calendar writes it, or “12/03/2026” as people do."""
+    if not typed:  # most boxes of a page
+        return None
     text = _digits(typed)
     iso, french = _ISO.fullmatch(text), _FRENCH.fullmatch(text)
     if iso:
