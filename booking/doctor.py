@@ -39,6 +39,7 @@ WORK = {
     "promise_unkept": "{count} entries promised since {since} are under no signed head. Is the worker alive?",
     "witness_late": "{count} commitments have no outside evidence yet. Is the authority reachable, do mails leave?",
     "date_not_proved": "{count} draws of the last 7 days: the date of their commitment is not proved.",
+    "leaf_of_somebody_else": "{count} documents fit a file whose leaf is of another person. See: booking log verify",
     "sequencer_late": "{count} rows have no position since {since}. Is the worker alive? See its log.",
 }
 """Alerts of services.indicators that mean that the machine does not do its work, and what to do."""

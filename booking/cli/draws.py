@@ -9,7 +9,7 @@ from booking.cli.terminal import OPERATOR, Subparsers, inside
 from booking.domain import beacon
 from booking.domain.errors import Forbidden, NotFound
 from booking.ports import World
-from booking.services import configuration, draw, indicators, log, proofs
+from booking.services import configuration, draw, indicators, leaves, log, proofs
 from booking.services.indicators import DrawSummary
 
 
@@ -103,11 +103,12 @@ def add_log(verbs: Subparsers) -> None:
 def _log_verify(_arguments: argparse.Namespace, world: World) -> int:
     found = proofs.verify(world)
     print(f"{found.leaves} leaves, {found.nodes} kept subtrees, {found.heads} signed heads.")
-    for fault in found.faults:
+    pointed = list(leaves.faults(world))
+    for fault in (*found.faults, *pointed):
         print(f"WRONG: {fault}.")
     if found.faults and all(fault.startswith("subtree") for fault in found.faults):
         print("The leaves and the heads agree. Run: booking log rebuild")
-    return 1 if found.faults else 0
+    return 1 if found.faults or pointed else 0
 
 
 def _log_rebuild(_arguments: argparse.Namespace, world: World) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from booking.ports import QueueHealth, World
-from booking.services import notices
+from booking.services import leaves, notices
 from booking.store import indicators as rows
 from booking.store import journal
 
@@ -52,6 +52,7 @@ def alerts_in(
         "urgent_late": rows.unsigned(session, now, territory, late=True),
         "letters_late": rows.errands_late(session, notices.POST, now - LETTER_LATE, territory),
         "calls_late": rows.errands_late(session, notices.CALL, now - CALL_LATE, territory),
+        leaves.POINTED: rows.noted(session, leaves.POINTED, now - FAILURES_SHOWN, territory),
         "promise_unkept": rows.promises_unkept(session, now - PROMISE_KEPT_WITHIN),
     }
     if not world.demonstration:  # which proves nothing, and says so on each page

@@ -19,7 +19,7 @@ from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
-from booking.services import configuration, log, persons, waitlist
+from booking.services import configuration, leaves, log, persons, waitlist
 from booking.services.notices import tell
 from booking.services.persons import Secrets
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
@@ -262,6 +262,9 @@ def see_document(tx: Transaction, demande: Demande, actor: Actor | str, document
     """
     _note_document(tx, demande, document)
     _note_visit(tx, demande, document)
+    main = persons.main_of(tx.session, demande)
+    if not leaves.opens(tx.world, tx.session, main):  # whoever stands here is served; how it came about is for others
+        tx.note(SYSTEM, leaves.POINTED, f"demande:{main.id}", main.territory)
     secrets = persons.renew_secrets(tx.world, demande) if demande.proof < Proof.DOCUMENT else None
     demande.last_sign_at = tx.now
     _take_over(tx, demande, actor)

@@ -214,6 +214,8 @@ def verify(world: World) -> LogCheck:
                 break
             found.read(chunk)
             session.expunge_all()
+        if heads_beyond := rows.count_heads(session) - found.heads:
+            found.faults.append(f"{heads_beyond} signed heads are over leaves that are not there")
         beyond = rows.all_nodes(session) - found.nodes
         if beyond:
             found.faults.append(f"{beyond} subtrees too many")

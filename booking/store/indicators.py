@@ -153,6 +153,12 @@ def _in(territory: str | None) -> list[ColumnElement[bool]]:
     return [Batch.territory == territory] if territory is not None else []
 
 
+def noted(session: Session, verb: str, since_at: datetime, territory: str | None = None) -> Since:
+    """Rows of the journal with one verb since an instant."""
+    there = [JournalRow.territory == territory] if territory is not None else []
+    return _since(session, JournalRow.at, JournalRow.verb == verb, JournalRow.at >= since_at, *there)
+
+
 def promises_unkept(session: Session, before_at: datetime) -> Since:
     """Leaves promised before an instant that no signed head covers."""
     covered = session.scalar(select(func.max(LogHead.size))) or 0

@@ -96,6 +96,17 @@ def entries_of(session: Session, demande_id: UUID) -> Sequence[LogEntry]:
     ).all()
 
 
+def with_entries(session: Session, after: UUID | None, limit: int) -> Sequence[tuple[Demande, Sequence[LogEntry]]]:
+    """Admitted demandes in the order of their keys, each with its leaves, oldest first; ``after`` the last one read."""
+    wanted = select(Demande).where(Demande.admitted_at.is_not(None)).order_by(Demande.id).limit(limit)
+    found = session.scalars(wanted if after is None else wanted.where(Demande.id > after)).all()
+    leaves: dict[UUID, list[LogEntry]] = {demande.id: [] for demande in found}
+    ours = select(LogEntry).where(LogEntry.demande_id.in_(leaves))
+    for entry in session.scalars(ours.order_by(LogEntry.promised_at, LogEntry.id)):
+        leaves[entry.demande_id].append(entry)
+    return [(demande, leaves[demande.id]) for demande in found]
+
+
 def unsequenced(session: Session, limit: int) -> Sequence[LogEntry]:
     """Promised leaves without a position, in the order of their promise."""
     return session.scalars(
@@ -204,6 +215,11 @@ def published_heads(session: Session, start: int, limit: int) -> Sequence[LogHea
         .order_by(LogHead.size)
         .limit(limit)
     ).all()
+
+
+def count_heads(session: Session) -> int:
+    """How many heads were signed."""
+    return session.scalar(select(func.count()).select_from(LogHead)) or 0
 
 
 def heads_between(session: Session, above: int, until: int) -> Sequence[LogHead]:
