@@ -28,7 +28,6 @@ from booking.store import strike as strikes
 from booking.store.draw import Batch, BatchState
 from booking.store.strike import Strike
 
-SHOWN_PER_SCOPE = 60
 HEADS_AT_ONCE = 1000
 """Some weeks of hourly heads; whoever wants more asks again from the last size on."""
 
@@ -75,10 +74,10 @@ class Published:
         return commitment_hash(self.commitment)
 
 
-def index(world: World, territory: str, family: str) -> list[Published]:
-    """The newest numbered draws of a scope, newest first."""
+def index(world: World, territory: str, family: str, limit: int, below: int | None = None) -> list[Published]:
+    """The newest numbered draws of a scope, newest first; with ``below``, those before that number."""
     with world.reading() as session:
-        now, found = world.clock.now(), rows.numbered(session, territory, family, SHOWN_PER_SCOPE)
+        now, found = world.clock.now(), rows.numbered(session, territory, family, limit, below)
         struck = strikes.signed_of(session, [batch.id for batch in found])
         return [_published(batch, now, struck.get(batch.id, ())) for batch in found]
 
@@ -213,10 +212,10 @@ def consistency(world: World, old: int, size: int) -> bytes:
 
 
 def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
-    found: Sequence[Batch] = rows.numbered(session, territory, family, 1, number)
-    if not found:
+    found = rows.of_number(session, territory, family, number)
+    if found is None:
         raise NotFound("batch")
-    return found[0]
+    return found
 
 
 def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Published:

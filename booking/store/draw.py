@@ -172,15 +172,22 @@ def last_committed(session: Session, territory: str, family: str) -> Batch | Non
     )
 
 
-def numbered(session: Session, territory: str, family: str, limit: int, number: int | None = None) -> Sequence[Batch]:
-    """The newest numbered batches of a scope, newest first; only that one when ``number`` is given."""
-    wanted = Batch.number.is_not(None) if number is None else Batch.number == number
+def numbered(session: Session, territory: str, family: str, limit: int, below: int | None = None) -> Sequence[Batch]:
+    """The newest numbered batches of a scope, newest first; with ``below``, those before that number."""
+    wanted = Batch.number.is_not(None) if below is None else Batch.number < below
     return session.scalars(
         select(Batch)
         .where(Batch.territory == territory, Batch.family == family, wanted)
         .order_by(Batch.number.desc())
         .limit(limit)
     ).all()
+
+
+def of_number(session: Session, territory: str, family: str, number: int) -> Batch | None:
+    """One numbered batch of a scope."""
+    return session.scalar(
+        select(Batch).where(Batch.territory == territory, Batch.family == family, Batch.number == number)
+    )
 
 
 def last_main_number(session: Session, territory: str, family: str) -> int:

@@ -70,7 +70,8 @@ def public(world: World, number: int) -> dict[str, Any]:
 
 def full(world: World, number: int) -> dict[str, Any]:
     with world.reading() as session:
-        batch = draw_rows.numbered(session, TERRITORY, FAMILY, 1, number)[0]
+        batch = draw_rows.of_number(session, TERRITORY, FAMILY, number)
+        assert batch is not None
         sealed, batch_id = batch.full_bundle_sealed, batch.id
     assert sealed is not None
     found: dict[str, Any] = json.loads(world.keys.open("batch", "full_bundle_sealed", batch_id, sealed))

@@ -110,7 +110,30 @@ def test_a_number_that_no_database_holds_leads_nowhere(client: FlaskClient, path
         assert client.get(f"{path}/{number}").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["tetes.json?de=", "registre.txt?de=", "registre/coherence?a=3&de="])
+def test_every_draw_of_a_scope_has_a_link_however_long_ago(drawn: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first page to the oldest draw by links alone."""
+    draw.run_now(drawn, TERRITORY, FAMILY, "system")
+    client = create_app(drawn, config={"TESTING": True}).test_client()
+    monkeypatch.setattr("booking.web.public.draws.NEWEST", 1)
+    monkeypatch.setattr("booking.web.public.draws.AT_ONCE", 1)
+    page, seen = client.get("/tirages/").text, set[str]()
+    path: str | None = f"/tirages/{TERRITORY}/{FAMILY}/"
+    assert f'href="{path}"' in page
+    while path:
+        page = client.get(path).text
+        seen |= set(re.findall(rf"/tirages/{TERRITORY}/{FAMILY}/(\d+)", page))
+        found = re.search(rf'href="(/tirages/{TERRITORY}/{FAMILY}/\?avant=\d+)"', page)
+        path = found.group(1) if found else None
+    assert seen == {"1", "2"}
+    assert client.get(f"/tirages/{TERRITORY}/aucune/").status_code == 404
+
+
+OF_SCOPE = f"{TERRITORY}/{FAMILY}/"
+
+
+@pytest.mark.parametrize(
+    "path", ["tetes.json?de=", "registre.txt?de=", "registre/coherence?a=3&de=", f"{OF_SCOPE}?avant="]
+)
 @pytest.mark.parametrize("number", [2**31, 2**63, 99999999999999999999999])
 def test_a_position_that_no_log_reaches_leads_nowhere(client: FlaskClient, path: str, number: int) -> None:
     assert client.get(f"/tirages/{path}{number}").status_code == 404

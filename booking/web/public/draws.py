@@ -11,6 +11,7 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 
 from booking.domain.beacon import LOCAL
 from booking.domain.draw import ClassKey
+from booking.domain.errors import NotFound
 from booking.domain.witness import token_of
 from booking.gateways.catalogues import ROOT
 from booking.services import configuration, publications
@@ -19,11 +20,13 @@ from booking.services.publications import Published
 from booking.web import access
 
 KEPT_S = 3600
-MOST_LEAVES = 2**31 - 1
+MOST = 2**31 - 1
 STAMP_TYPE = "application/timestamp-reply"
 PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_struck.py", "verify_log.py"})
 CHECKED_AT_ONCE = 4
 """Draws that the page of receipts looks into: each file may be large."""
+NEWEST, AT_ONCE = 8, 60
+"""Draws of each scope on the first page, and on a page of its own; whoever wants more asks for those before."""
 
 blueprint = Blueprint("draws", __name__, url_prefix="/tirages")
 ONE = "/<territory>/<family>/<int:number>"
@@ -38,7 +41,7 @@ def _scopes(limit: int) -> list[dict[str, Any]]:
     rules, found = _rules(), []
     for place in rules.territories.values():
         for family in rules.catalogue.families.values():
-            draws = publications.index(access.world(), place.code, family.code)[:limit]
+            draws = publications.index(access.world(), place.code, family.code, limit)
             received = bool(place.sites_of(family.code))
             found.append({"territory": place, "family": family, "draws": draws, "received": received})
     return found
@@ -47,9 +50,21 @@ def _scopes(limit: int) -> list[dict[str, Any]]:
 @blueprint.get("/")
 @access.public
 def index() -> str:
-    scopes = [scope for scope in _scopes(publications.SHOWN_PER_SCOPE) if scope["draws"] or scope["received"]]
+    scopes = [scope for scope in _scopes(NEWEST) if scope["draws"] or scope["received"]]
     coming = [publications.coming(access.world(), one["territory"].code, one["family"].code) for one in scopes]
     return render_template("public/tirages.html", scopes=scopes, coming=coming)
+
+
+@blueprint.get("/<territory>/<family>/")
+@access.public
+def of_scope(territory: str, family: str) -> str:
+    """Every draw of one scope, some sixty at a time; ``avant``: those before a number."""
+    rules = _rules()
+    place, kind = rules.territory(territory), rules.catalogue.families.get(family)
+    if kind is None:
+        raise NotFound("family")
+    draws = publications.index(access.world(), territory, family, AT_ONCE, _position("avant") or None)
+    return render_template("public/tirages_liste.html", territory=place, family=kind, draws=draws)
 
 
 @blueprint.get("/pourquoi")
@@ -220,8 +235,8 @@ def _newest(data: bytes, media_type: str) -> Response:
 
 
 def _position(name: str) -> int:
-    """A position or a size of the log in the address; 404 for one that no log reaches."""
+    """A position, a size of the log or a number in the address; 404 for one that nothing reaches."""
     asked: int = request.args.get(name, 0, type=int)
-    if asked > MOST_LEAVES:
+    if asked > MOST:
         abort(404)
     return max(asked, 0)
