@@ -35,8 +35,8 @@ from booking.store.draw import Batch, BatchLine
 
 KEY = "certificate"
 TAKEN_AWAY = "taken_away"
-_ALL = 1000
-"""Draws read for one certificate: more than ten years of weekly ones."""
+_ALL = 10_000
+"""Draws read for one certificate: more than thirty years of daily ones."""
 
 
 def certificate(world: World, demande_id: UUID, actor: Actor | str) -> Document:
