@@ -111,7 +111,7 @@ class FileKeyring:
 
     def __init__(self, directory: Path, *, production: bool = False) -> None:
         """KeysUnusable: a purpose without a key, a file that others can read, a demonstration key in production."""
-        self._directory = directory
+        self._directory, self._path = directory, str(directory)
         self._production = production
         self._entropy = SystemEntropy()  # not the world's: a nonce must never repeat, even where a seed does
         self._seen_at_ns = -1
@@ -194,7 +194,7 @@ class FileKeyring:
 
     def _refresh(self) -> None:
         try:
-            changed_at_ns = self._directory.stat().st_mtime_ns
+            changed_at_ns = os.stat(self._path).st_mtime_ns
             if changed_at_ns == self._seen_at_ns:
                 return
             keys = _read_all(self._directory)
@@ -202,10 +202,13 @@ class FileKeyring:
             raise KeysUnusable(f"{self._directory}: {error.strerror}. Run: booking keys init") from None
         _check(self._directory, keys, self._production)
         self._keys, self._seen_at_ns = keys, changed_at_ns
+        self._valid = {
+            purpose: [key for key in keys if key.purpose == purpose and key.retired_at is None] for purpose in PURPOSES
+        }
 
     def _counting(self, purpose: str) -> list[Key]:
         self._refresh()
-        return [key for key in self._keys if key.purpose == purpose and key.retired_at is None]
+        return self._valid[purpose]
 
     def _current(self, purpose: str) -> Key:
         return self._counting(purpose)[0]
