@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -154,11 +155,13 @@ def verifier(people: int, places: int) -> Row:
     frozen_at = datetime(2026, 3, 2, 18, tzinfo=UTC)
     draw_at = frozen_at + timedelta(hours=1)
     number = LOCAL.round_for(draw_at)
-    what = Commitment(
-        "40-landes", FAMILY, "main", 1, 4, None, frozen_at, {}, (0, bytes(32)), "local", "local", number, draw_at
-    )
     with timed(row, "draw_s"):
-        commitment = rules.commitment_bytes(what, lines, capacity)
+        frozen = (frozen_at, rules.frozen_root(lines), Counter(line.code for line in lines))
+        what = Commitment(
+            *("40-landes", FAMILY, "main", 1, 4, None, *frozen, {}),
+            *((0, bytes(32)), "local", "local", number, draw_at),
+        )
+        commitment = rules.commitment_bytes(what, capacity)
         outcome = rules.run(lines, capacity, rules.seed(commitment, local_signature(number)))
         public = rules.public_bundle(json.loads(commitment), [], local_signature(number), lines, outcome)
         data = canonical(rules.full_bundle(public, lines, outcome))

@@ -8,13 +8,24 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Row, String, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Row,
+    String,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
 
 from booking.domain.errors import Conflict
 from booking.domain.slots import DrawKind
-from booking.store.base import Base, Coded, insert_all, live_index, quoted
+from booking.store.base import Base, Coded, insert_all, live_index, quoted, table_of
 
 
 class BatchState(StrEnum):
@@ -258,6 +269,8 @@ _FROZEN = (
     BatchLine.classes,
     BatchLine.attached,
     BatchLine.salt,
+    BatchLine.rank,
+    BatchLine.placed_slot_id,
 )
 
 
@@ -266,10 +279,18 @@ def lines_of(session: Session, batch_id: UUID) -> Sequence[Row[Any]]:
     return session.execute(select(*_FROZEN).where(BatchLine.batch_id == batch_id).order_by(BatchLine.leaf)).all()
 
 
+_LINES = table_of(BatchLine)
+_WRITE_OUTCOME = (
+    update(_LINES)
+    .where(_LINES.c.id == bindparam("line"))
+    .values(rank=bindparam("rank"), placed_slot_id=bindparam("slot"))
+)
+
+
 def write_outcome(session: Session, outcome: list[dict[str, Any]]) -> None:
-    """{id, rank, placed_slot_id} of every drawn line, in bulk."""
+    """{line, rank, slot} of every drawn line, in bulk."""
     if outcome:
-        session.execute(update(BatchLine), outcome)
+        session.connection().execute(_WRITE_OUTCOME, outcome)
 
 
 def people_of(session: Session, batch_id: UUID) -> dict[bytes, tuple[UUID, UUID, UUID | None]]:
@@ -282,13 +303,22 @@ def people_of(session: Session, batch_id: UUID) -> dict[bytes, tuple[UUID, UUID,
     return {leaf: (line_id, demande_id, slot_id) for leaf, line_id, demande_id, slot_id in rows}
 
 
-def placed_lines(session: Session, batch_id: UUID) -> Sequence[BatchLine]:
-    """The lines that got a slot, in the order of their ranks."""
-    return session.scalars(
-        select(BatchLine)
+def given(session: Session, batch_id: UUID) -> list[tuple[UUID, UUID]]:
+    """(demande, slot) of every line that got one, in the order of their ranks."""
+    rows = session.execute(
+        select(BatchLine.demande_id, BatchLine.placed_slot_id)
         .where(BatchLine.batch_id == batch_id, BatchLine.placed_slot_id.is_not(None))
         .order_by(BatchLine.rank)
-    ).all()
+    )
+    return [(demande_id, slot_id) for demande_id, slot_id in rows if slot_id is not None]
+
+
+def counts(session: Session, batch_id: UUID) -> dict[str, int]:
+    """Code → how many frozen lines bear it."""
+    rows = session.execute(
+        select(BatchLine.code, func.count()).where(BatchLine.batch_id == batch_id).group_by(BatchLine.code)
+    )
+    return dict((code, count) for code, count in rows)  # noqa: C402  (mypy knows no dict of rows)
 
 
 def slots_of(session: Session, batch_id: UUID) -> Sequence[BatchSlot]:
