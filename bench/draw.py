@@ -12,21 +12,24 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, MetaData, Table, insert, select
 
-from booking.domain.slots import DrawKind, SlotState
+from booking.domain.slots import DrawKind, PlannedDraw, SlotState
 from booking.gateways import config_files
 from booking.ports import World
 from booking.services import configuration, draw, freeze, log, persons, slots
+from booking.services.transaction import transaction
 from booking.store import base, migrate
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
-from booking.store.draw import Batch, BatchLine, BatchSlot
+from booking.store.draw import Batch, BatchLine, BatchSlot, FrozenLine
 from booking.store.journal import JournalRow
+from booking.store.listed import Listed, Told
 from booking.store.log import LogEntry
 from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
@@ -38,14 +41,6 @@ BOTH_SITES = ("mont-de-marsan", "dax")
 GUICHETS = 2
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
 """Open on every weekday at each of both sites, besides what the territory has: enough for the largest size."""
-_OF_A_LINE = (
-    *(Demande.id, Demande.state, Demande.attached_to_id, Demande.proof, Demande.availability, Demande.contact_digest),
-    *(Demande.useful_on, Demande.priority, Demande.cohort, Demande.filed_at),
-)
-_OF_A_MESSAGE = (
-    *(Demande.id, Demande.reference, Demande.lang, Demande.contact_sealed, Demande.secrets_number, Demande.link_hash),
-)
-_OF_A_DRAW = ("id", "leaf", "code", "priority", "cohort", "classes", "attached", "salt")
 WRITTEN: tuple[Any, ...] = (Batch, BatchLine, BatchSlot, Convocation, JournalRow, OutboxMessage)
 Row = dict[str, Any]
 
@@ -59,7 +54,7 @@ def timed(row: Row, name: str, digits: int = 3) -> Iterator[None]:
 
 
 def whole_draw(people: int, places: int) -> Row:
-    """Freeze to offers for ``people`` who wait, with its bare twin.
+    """Freeze to offers for ``people`` who wait, by the two jobs that a worker runs, with its bare twin.
 
     The leaves have their positions before it begins, as they have in an office: the sequencer passes every ten seconds.
     """
@@ -72,12 +67,15 @@ def whole_draw(people: int, places: int) -> Row:
         _populate(world, people)
         _keep(world, places)
         log.sequence(world)
+        batch_id = _planned(world)
         steps = draw.STEPS
         draw.STEPS = tuple(_timed_step(row, step) for step in steps)
         try:
             _begin()
             with timed(row, "whole_s"):
-                batch_id = draw.run_now(world, filings.TERRITORY, FAMILY, "system")
+                draw.advance(world, batch_id)
+                world.clock.advance(timedelta(hours=1, minutes=1))
+                draw.advance(world, batch_id)
         finally:
             draw.STEPS = steps
         _twin(row, world, batch_id)
@@ -169,6 +167,13 @@ def _keep(world: World, places: int) -> None:
             slot.state = SlotState.USED
 
 
+def _planned(world: World) -> UUID:
+    now = world.clock.now()
+    with transaction(world) as tx:
+        planned = PlannedDraw(DrawKind.MAIN, now.date(), now, now + timedelta(hours=1))
+        return slots.plan_batch(tx, filings.TERRITORY, FAMILY, planned).id
+
+
 def _twin(row: Row, world: World, batch_id: UUID) -> None:
     """What the draw moved, moved again bare, in three transactions as there is an hour between two of them.
 
@@ -181,7 +186,7 @@ def _twin(row: Row, world: World, batch_id: UUID) -> None:
     with world.reading() as session:
         written = {one: [dict(found) for found in session.execute(select(one.__table__)).mappings()] for one in WRITTEN}
     bare = MetaData()
-    copies = {one: Table(f"twin_{one.__tablename__}", bare, *_columns(one)) for one in WRITTEN}
+    copies = {one: Table(f"twin_{one.__tablename__}", bare, *_bare(one)) for one in WRITTEN}
     with world.sessions() as session:
         bare.create_all(session.connection())
     row["places"], row["placed"] = len(written[BatchSlot]), len(written[Convocation])
@@ -189,20 +194,20 @@ def _twin(row: Row, world: World, batch_id: UUID) -> None:
     _begin()
     with timed(row, "twin_s"):
         with world.sessions() as session:
-            session.execute(select(*_OF_A_LINE)).all()
-            session.execute(select(LogEntry.demande_id, LogEntry.leaf)).all()
+            session.execute(select(*_columns(Demande, Listed._fields))).all()
+            session.execute(select(*_columns(LogEntry, ("demande_id", "leaf")))).all()
             session.execute(select(Slot.__table__).join(BatchSlot)).all()
             _hash_lines(written[BatchLine])
             session.execute(insert(copies[BatchLine]), written[BatchLine])
             session.execute(insert(copies[BatchSlot]), written[BatchSlot])
         with world.sessions() as session:
-            for line in session.execute(select(*(copies[BatchLine].c[name] for name in _OF_A_DRAW))):
+            for line in session.execute(select(*(copies[BatchLine].c[name] for name in FrozenLine._fields))):
                 hmac.digest(batch["root"], line.leaf, "sha256")
             hashlib.sha256(batch["commitment"]).digest()
             hashlib.sha256(batch["public_bundle"]).digest()
             session.execute(insert(copies[Batch]), written[Batch])
         with world.sessions() as session:
-            session.execute(select(*_OF_A_MESSAGE)).all()
+            session.execute(select(*_columns(Demande, Told._fields))).all()
             for one in (Convocation, JournalRow, OutboxMessage):
                 session.execute(insert(copies[one]), written[one])
     row["inserted"] = sum(map(len, written.values()))
@@ -219,5 +224,9 @@ def _hash_lines(lines: Sequence[Row]) -> None:
         hashlib.sha256(b"\x01" + leaf + leaf).digest()  # there are as many nodes as leaves
 
 
-def _columns(one: Any) -> list[Any]:
+def _columns(one: Any, names: Sequence[str]) -> list[Any]:
+    return [one.__table__.c[name] for name in names]
+
+
+def _bare(one: Any) -> list[Any]:
     return [Column(column.name, column.type) for column in one.__table__.columns]

@@ -202,6 +202,7 @@ class FileKeyring:
             raise KeysUnusable(f"{self._directory}: {error.strerror}. Run: booking keys init") from None
         _check(self._directory, keys, self._production)
         self._keys, self._seen_at_ns = keys, changed_at_ns
+        self._known = {(key.purpose, key.kid): key for key in keys}
         self._valid = {
             purpose: [key for key in keys if key.purpose == purpose and key.retired_at is None] for purpose in PURPOSES
         }
@@ -215,7 +216,7 @@ class FileKeyring:
 
     def _by_kid(self, purpose: str, kid: str) -> Key | None:
         self._refresh()
-        return next((key for key in self._keys if key.kid == kid and key.purpose == purpose), None)
+        return self._known.get((purpose, kid))
 
 
 def _check(directory: Path, keys: list[Key], production: bool) -> None:

@@ -174,7 +174,7 @@ def _confirm(tx: Transaction, demande: Demande, held: Convocation, slot: Slot, t
     if by not in (STANDING, SYSTEM):
         demande.last_sign_at = tx.now
     params = {**place_and_hour(slot, territory), "convocation": held.reference}
-    _tell(tx, held, "confirmed", "confirmed", params)
+    tell(tx, demande, "confirmed", f"confirmed:{held.id}", params, since_at=held.offered_at)
 
 
 def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:

@@ -132,14 +132,13 @@ class Reach:
     def classes(self, availability: Availability, *, by_letter: bool) -> tuple[str, ...]:
         """Texts of the classes that somebody can come to, sorted."""
         from_on = self.letter_from_on if by_letter else self.today
-        return tuple(
-            sorted(
-                text
-                for pattern in availability.patterns
-                for text, on in self.by_pattern.get(pattern, {}).items()
-                if on not in availability.excluded_on and on >= from_on
-            )
-        )
+        found = [
+            text
+            for pattern in availability.patterns
+            for text, on in self.by_pattern.get(pattern, {}).items()
+            if on >= from_on and on not in availability.excluded_on
+        ]
+        return tuple(sorted(found))
 
 
 def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:

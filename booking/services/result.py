@@ -10,8 +10,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
 from booking.domain import draw as rules
 from booking.domain.canonical import assembled, canonical
 from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
@@ -21,7 +19,7 @@ from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import draw as rows
 from booking.store import slots as slot_rows
-from booking.store.draw import Batch, BatchState
+from booking.store.draw import Batch, BatchState, FrozenLine
 from booking.store.slots import Slot
 
 BUNDLE_KEY = "log_head"
@@ -84,16 +82,9 @@ def lines_of(tx: Transaction, batch: Batch) -> list[Line]:
     return [_line(row) for row in rows.lines_of(tx.session, batch.id)]
 
 
-def _line(row: Row[Any]) -> Line:
-    return Line(
-        leaf=row.leaf,
-        code=row.code,
-        priority=row.priority,
-        cohort=row.cohort,
-        classes=tuple(row.classes),
-        attached=tuple(bytes.fromhex(leaf) for leaf in row.attached),
-        salt=row.salt,
-    )
+def _line(row: FrozenLine) -> Line:
+    attached = tuple(map(bytes.fromhex, row.attached))
+    return Line(row.leaf, row.code, row.priority, row.cohort, tuple(row.classes), attached, row.salt)
 
 
 def class_of(slot: Slot) -> str:
@@ -135,19 +126,11 @@ def draw(world: World, batch_id: UUID) -> None:
 
 
 def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
-    slots, frozen = slot_rows.of_batch(tx.session, batch.id), rows.lines_of(tx.session, batch.id)
-    seed = rules.seed(batch.commitment or b"", signature)
-    outcome = rules.run([_line(row) for row in frozen], capacity_of(slots), seed)
+    slots, seed = slot_rows.of_batch(tx.session, batch.id), rules.seed(batch.commitment or b"", signature)
+    outcome = rules.run(lines_of(tx, batch), capacity_of(slots), seed)
     slot_at = {place_of(slot): slot.id for slot in slots}
     slot_of = {leaf: slot_at[placed.class_text, placed.place] for leaf, placed in outcome.placed.items()}
-    rows.write_outcome(
-        tx.session,
-        [
-            {"line": row.id, "rank": outcome.ranks[row.leaf], "slot": slot_of.get(row.leaf)}
-            for row in frozen
-            if row.leaf in outcome.ranks
-        ],
-    )
+    rows.write_outcome(tx.session, batch.id, outcome.ranks, slot_of)
     batch.beacon_signature, batch.drawn_at, batch.state = signature, tx.now, BatchState.DRAWN
     if batch.witnessed_at is None:
         tx.note(SYSTEM, "date_not_proved", f"batch:{batch.id}", batch.territory, evidence=len(batch.evidence or []))
@@ -169,7 +152,7 @@ def publish(world: World, batch_id: UUID) -> None:
         tx.note(SYSTEM, "draw_published", f"batch:{batch.id}", batch.territory, sha256=digest.hex())
 
 
-def _written(frozen: Sequence[Row[Any]], slots: Sequence[Slot]) -> Outcome:
+def _written(frozen: Sequence[FrozenLine], slots: Sequence[Slot]) -> Outcome:
     """The outcome as the draw wrote it: what is published is what will be offered, and a stranger computes it again."""
     place_at = {slot.id: Placed(*place_of(slot)) for slot in slots}
     return Outcome(

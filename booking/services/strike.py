@@ -215,11 +215,5 @@ def _write_outcome(tx: Transaction, batch: Batch, slots: Mapping[UUID, Slot], co
     at = {_place(slot): slot.id for slot in slots.values()}
     ranks, placed = corrected.outcome.ranks, corrected.outcome.placed
     given = {leaf: at[one.class_text, one.place.start, one.place.guichet] for leaf, one in placed.items()}
-    people = draw_rows.people_of(tx.session, batch.id)
-    draw_rows.write_outcome(
-        tx.session,
-        [
-            {"line": line_id, "rank": ranks.get(leaf), "slot": given.get(leaf)}
-            for leaf, (line_id, _demande, _slot) in people.items()
-        ],
-    )
+    drawn = draw_rows.people_of(tx.session, batch.id)
+    draw_rows.write_outcome(tx.session, batch.id, {leaf: ranks.get(leaf) for leaf in drawn}, given)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    Row,
     String,
     UniqueConstraint,
     bindparam,
@@ -260,35 +259,40 @@ def next_freeze(session: Session, territory: str, family: str, now: datetime) ->
     )
 
 
-_FROZEN = (
-    BatchLine.id,
-    BatchLine.leaf,
-    BatchLine.code,
-    BatchLine.priority,
-    BatchLine.cohort,
-    BatchLine.classes,
-    BatchLine.attached,
-    BatchLine.salt,
-    BatchLine.rank,
-    BatchLine.placed_slot_id,
-)
+class FrozenLine(NamedTuple):
+    """A line as a draw and its files need it, and what the draw wrote to it."""
 
-
-def lines_of(session: Session, batch_id: UUID) -> Sequence[Row[Any]]:
-    """Frozen lines as plain rows, sorted by leaf: a draw reads ten thousand of them at each step."""
-    return session.execute(select(*_FROZEN).where(BatchLine.batch_id == batch_id).order_by(BatchLine.leaf)).all()
+    leaf: bytes
+    code: str
+    priority: int
+    cohort: int
+    classes: list[str]
+    attached: list[str]
+    salt: bytes
+    rank: int | None
+    placed_slot_id: UUID | None
 
 
 _LINES = table_of(BatchLine)
+_FROZEN = tuple(_LINES.c[name] for name in FrozenLine._fields)
 _WRITE_OUTCOME = (
     update(_LINES)
-    .where(_LINES.c.id == bindparam("line"))
+    .where(_LINES.c.batch_id == bindparam("batch"), _LINES.c.leaf == bindparam("of"))
     .values(rank=bindparam("rank"), placed_slot_id=bindparam("slot"))
 )
 
 
-def write_outcome(session: Session, outcome: list[dict[str, Any]]) -> None:
-    """{line, rank, slot} of every drawn line, in bulk."""
+def lines_of(session: Session, batch_id: UUID) -> list[FrozenLine]:
+    """Frozen lines as plain rows, sorted by leaf: two steps of a draw read ten thousand of them."""
+    wanted = select(*_FROZEN).where(_LINES.c.batch_id == batch_id).order_by(_LINES.c.leaf)
+    return [FrozenLine(*row) for row in session.connection().execute(wanted)]
+
+
+def write_outcome(
+    session: Session, batch_id: UUID, ranks: Mapping[bytes, int | None], slots: Mapping[bytes, UUID]
+) -> None:
+    """Rank and slot, by leaf, of every line that ``ranks`` names, in bulk."""
+    outcome = [{"batch": batch_id, "of": leaf, "rank": rank, "slot": slots.get(leaf)} for leaf, rank in ranks.items()]
     if outcome:
         session.connection().execute(_WRITE_OUTCOME, outcome)
 

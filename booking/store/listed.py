@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from booking.domain.demande import LIVE_STATES, DemandeState, Proof
 from booking.domain.draw import DRAWN
@@ -48,45 +48,39 @@ class Told(NamedTuple):
     link_hash: bytes
 
 
-_LISTED = tuple(getattr(Demande, name) for name in Listed._fields)
-_TOLD = tuple(getattr(Demande, name) for name in Told._fields)
 _DEMANDES = table_of(Demande)
-_OPEN_COHORT = update(_DEMANDES).where(_DEMANDES.c.cohort.is_(None)).values(cohort=bindparam("number"))
+_D = _DEMANDES.c
+_LISTED = tuple(_D[name] for name in Listed._fields)
+_TOLD = tuple(_D[name] for name in Told._fields)
+_OPEN_COHORT = update(_DEMANDES).where(_D.cohort.is_(None)).values(cohort=bindparam("number"))
 
 
 def in_scope(session: Session, territory: str, family: str) -> list[Listed]:
     """Every demande of a scope with a live leaf, attached ones included."""
-    rows = session.execute(
-        select(*_LISTED).where(Demande.territory == territory, Demande.family == family, Demande.state.in_(_WITH_LEAF))
-    )
-    return [Listed(*row) for row in rows]
+    where = _D.territory == territory, _D.family == family, _D.state.in_(_WITH_LEAF)
+    return [Listed(*row) for row in session.connection().execute(select(*_LISTED).where(*where))]
 
 
 def open_cohort(session: Session, number: int, batch_id: UUID, besides: Sequence[UUID]) -> None:
     """Give the cohort that a main draw opens to whoever its list draws, and to some besides, unless they have one."""
     drawn = select(BatchLine.demande_id).where(BatchLine.batch_id == batch_id, BatchLine.code == DRAWN)
     connection = session.connection()
-    connection.execute(_OPEN_COHORT.where(_DEMANDES.c.id.in_(drawn)), {"number": number})
+    connection.execute(_OPEN_COHORT.where(_D.id.in_(drawn)), {"number": number})
     if besides:
-        one = _OPEN_COHORT.where(_DEMANDES.c.id == bindparam("of"))
+        one = _OPEN_COHORT.where(_D.id == bindparam("of"))
         connection.execute(one, [{"of": demande_id, "number": number} for demande_id in besides])
 
 
 def still_waiting(session: Session, batch_id: UUID) -> list[Told]:
     """Entries of a batch that want news and whose person still waits, oldest first."""
-    main = aliased(Demande)
+    session.flush()  # who was offered a place meanwhile waits no more
+    main = _DEMANDES.alias("main")
     listed = select(BatchLine.demande_id).where(BatchLine.batch_id == batch_id)
-    rows = session.execute(
+    wanted = (
         select(*_TOLD)
-        .join(main, main.id == func.coalesce(Demande.attached_to_id, Demande.id))
-        .where(
-            Demande.id.in_(listed),
-            Demande.news,
-            Demande.revoked_at.is_(None),
-            main.id.in_(listed),
-            main.state == DemandeState.WAITING,
-            main.attached_to_id.is_(None),
-        )
-        .order_by(Demande.id)
+        .join(main, main.c.id == func.coalesce(_D.attached_to_id, _D.id))
+        .where(_D.id.in_(listed), _D.news, _D.revoked_at.is_(None))
+        .where(main.c.id.in_(listed), main.c.state == DemandeState.WAITING, main.c.attached_to_id.is_(None))
+        .order_by(_D.id)
     )
-    return [Told(*row) for row in rows]
+    return [Told(*row) for row in session.connection().execute(wanted)]
