@@ -22,7 +22,7 @@ import numpy
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from bench.draw import FAMILY, Row, timed, whole_draw
+from bench.draw import FAMILY, Row, middle_draw, timed
 from booking.domain import draw as rules
 from booking.domain import matching
 from booking.domain.beacon import LOCAL, local_signature
@@ -177,11 +177,11 @@ def verifier(people: int, places: int) -> Row:
 
 def measure(quick: bool) -> dict[str, list[Row]]:
     sizes = (500, 1_000) if quick else (2_500, 5_000, 10_000)
-    big = 2_000 if quick else 100_000
+    big, rounds = (2_000, 1) if quick else (100_000, 3)
     return {
-        "P5 whole draw, freeze to offers (goal: at most 4 × twin)": [whole_draw(size, size // 20) for size in sizes],
+        "P5 whole draw, freeze to offers (goal: at most 4 × twin)": [middle_draw(size, rounds) for size in sizes],
         "P6 match (goal: the maximum, in priority order, ratio at most 1)": [
-            *matches((1_000, 2_000) if quick else (10_000, 100_000), 1 if quick else 3)
+            *matches((1_000, 2_000) if quick else (10_000, 100_000), rounds)
         ],
         "P7 101 départements, 150,000 slots (goal: at most 60 s)": [country(3 * big, 3 * big // 2)],
         "verifier (goal: 100,000 lines in 5 s)": [verifier(size, size // 12) for size in (big // 4, big // 2, big)],

@@ -38,8 +38,8 @@ from tests.support.fakes import world_on
 
 FAMILY = "emeraude"
 BOTH_SITES = ("mont-de-marsan", "dax")
-GUICHETS = 2
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+GUICHETS = 2
 """Open on every weekday at each of both sites, besides what the territory has: enough for the largest size."""
 WRITTEN: tuple[Any, ...] = (Batch, BatchLine, BatchSlot, Convocation, JournalRow, OutboxMessage)
 Row = dict[str, Any]
@@ -51,6 +51,11 @@ def timed(row: Row, name: str, digits: int = 3) -> Iterator[None]:
     start = time.process_time()
     yield
     row[name] = round(time.process_time() - start, digits)
+
+
+def middle_draw(people: int, rounds: int) -> Row:
+    """The draw with the middle ratio of several, each beside its own twin; one place for twenty people."""
+    return sorted((whole_draw(people, people // 20) for _ in range(rounds)), key=lambda row: row["ratio"])[rounds // 2]
 
 
 def whole_draw(people: int, places: int) -> Row:
@@ -71,8 +76,7 @@ def whole_draw(people: int, places: int) -> Row:
         steps = draw.STEPS
         draw.STEPS = tuple(_timed_step(row, step) for step in steps)
         try:
-            _begin()
-            with timed(row, "whole_s"):
+            with _set_aside(), timed(row, "whole_s"):
                 draw.advance(world, batch_id)
                 world.clock.advance(timedelta(hours=1, minutes=1))
                 draw.advance(world, batch_id)
@@ -84,10 +88,13 @@ def whole_draw(people: int, places: int) -> Row:
     return row
 
 
-def _begin() -> None:
+@contextlib.contextmanager
+def _set_aside() -> Iterator[None]:
     """What is in memory so far is passed over by the collector, as in the program's own processes: both sides alike."""
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def _timed_step(row: Row, step: Callable[[World, UUID], None]) -> Callable[[World, UUID], None]:
@@ -191,8 +198,7 @@ def _twin(row: Row, world: World, batch_id: UUID) -> None:
         bare.create_all(session.connection())
     row["places"], row["placed"] = len(written[BatchSlot]), len(written[Convocation])
     batch = next(one for one in written[Batch] if one["id"] == batch_id)
-    _begin()
-    with timed(row, "twin_s"):
+    with _set_aside(), timed(row, "twin_s"):
         with world.sessions() as session:
             session.execute(select(*_columns(Demande, Listed._fields))).all()
             session.execute(select(*_columns(LogEntry, ("demande_id", "leaf")))).all()

@@ -201,11 +201,12 @@ class FileKeyring:
         except OSError as error:
             raise KeysUnusable(f"{self._directory}: {error.strerror}. Run: booking keys init") from None
         _check(self._directory, keys, self._production)
-        self._keys, self._seen_at_ns = keys, changed_at_ns
+        self._keys = keys
         self._known = {(key.purpose, key.kid): key for key in keys}
         self._valid = {
             purpose: [key for key in keys if key.purpose == purpose and key.retired_at is None] for purpose in PURPOSES
         }
+        self._seen_at_ns = changed_at_ns  # last: another thread that sees it finds the rest
 
     def _counting(self, purpose: str) -> list[Key]:
         self._refresh()
