@@ -105,10 +105,10 @@ def frozen_root(lines: Iterable[Line]) -> bytes:
 class Commitment:
     """What is promised before the random value exists.
 
-    ``number`` counts the commitments of the scope without gaps; ``previous`` is the SHA-256 of the one before (None for
-    the first); ``main_number`` counts main draws only: the cohort that this one opens. ``rules``: number, hash and
-    decision of every configuration in force, by name. ``log``: (size, root) of the log at the freeze.
-    ``beacon_round`` is the first round of ``beacon_source`` at or after ``beacon_at``.
+    ``number`` counts the commitments of the scope without gaps; ``previous`` is the SHA-256 of the one before, if any;
+    ``main_number`` counts main draws only: the cohort that this one opens. ``root``: :func:`frozen_root`; ``counts``:
+    code → lines. ``rules``: number, hash and decision of every configuration in force, by name. ``log``: (size, root)
+    of the log at the freeze. ``beacon_round`` is the first round of ``beacon_source`` at or after ``beacon_at``.
     """
 
     territory: str
@@ -118,6 +118,8 @@ class Commitment:
     main_number: int | None
     previous: bytes | None
     frozen_at: datetime
+    root: bytes
+    counts: Mapping[str, int]
     rules: Mapping[str, Any]
     log: tuple[int, bytes]
     beacon_source: str
@@ -126,14 +128,12 @@ class Commitment:
     beacon_at: datetime
 
 
-def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity) -> bytes:
+def commitment_bytes(what: Commitment, capacity: Capacity) -> bytes:
     """The canonical bytes that are hashed, witnessed and published before the draw.
 
-    ``root`` and ``counts`` cover the lines; ``capacity`` lists classes in the order of dates, each with its places
-    [start, guichet], so that no slot can change hands inside a class afterwards; the rest is :class:`Commitment`.
-    Raises KeyError for a beacon that booking.domain.beacon.CHAINS does not know.
+    ``capacity`` lists classes in the order of dates, each with its places [start, guichet], so that no slot can change
+    hands inside a class afterwards. Raises KeyError for a beacon that booking.domain.beacon.CHAINS does not know.
     """
-    counts = Counter(line.code for line in lines)
     return canonical(
         {
             "v": RULES,
@@ -144,8 +144,8 @@ def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity
             "main_number": what.main_number,
             "previous": what.previous.hex() if what.previous else None,
             "frozen": instant(what.frozen_at),
-            "root": frozen_root(lines).hex(),
-            "counts": {code: counts.get(code, 0) for code in "HPW"},
+            "root": what.root.hex(),
+            "counts": {code: what.counts.get(code, 0) for code in "HPW"},
             "capacity": [
                 {"class": key, "places": [[place.start, place.guichet] for place in sorted(capacity[key])]}
                 for key in sorted(capacity, key=ClassKey.read)

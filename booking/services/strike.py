@@ -6,7 +6,6 @@ to what remains; nobody chooses who gains by it. Source: allocation.md 6; rules 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,13 +15,12 @@ from uuid import UUID
 
 from booking.domain import strike as rules
 from booking.domain.accounts import Actor, Role
-from booking.domain.canonical import canonical
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.domain.slots import DrawKind, SlotState
 from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
 from booking.services import convocation, regive, witness
-from booking.services.result import BUNDLE_KEY, class_of, lines_of
+from booking.services.result import class_of, lines_of, write_bundles
 from booking.services.transaction import Transaction, attempt, transaction
 from booking.store import draw as draw_rows
 from booking.store import slots as slot_rows
@@ -184,8 +182,8 @@ def _countersign(signer: Actor, territory: str, strike_id: UUID, tx: Transaction
     corrected = rules.corrected(json.loads(batch.public_bundle or b""), lines, struck, batch.bundle_hash or b"")
     row.replaced_bundle, row.replaced_hash = batch.public_bundle, batch.bundle_hash
     row.replaced_kid, row.replaced_signature = batch.bundle_kid, batch.bundle_signature
-    _publish(tx, batch, corrected)
-    said = {"reason": row.reason, "strike": str(row.id), "sha256": (batch.bundle_hash or b"").hex()}
+    digest = write_bundles(tx, batch, corrected.public, corrected.full)
+    said = {"reason": row.reason, "strike": str(row.id), "sha256": digest.hex()}
     tx.note(signer, "input_struck", f"batch:{batch.id}", territory, **said)
     regive.apply(tx, batch, slots, corrected, row, signer)
     _write_outcome(tx, batch, slots, corrected)
@@ -212,25 +210,10 @@ def _struck(row: Strike, slots: Mapping[UUID, Slot]) -> Struck:
     return Struck(Reason(row.reason), row.signed_at or row.asked_at, row.leaf, place)
 
 
-def _publish(tx: Transaction, batch: Batch, corrected: Corrected) -> None:
-    """The new files, hashed and signed as the first ones were."""
-    batch.public_bundle = canonical(corrected.public)
-    sealed = tx.world.keys.seal("batch", "full_bundle_sealed", batch.id, canonical(corrected.full))
-    batch.full_bundle_sealed = sealed
-    batch.bundle_hash = hashlib.sha256(batch.public_bundle).digest()
-    batch.bundle_kid, batch.bundle_signature = tx.world.keys.sign(BUNDLE_KEY, batch.bundle_hash)
-
-
 def _write_outcome(tx: Transaction, batch: Batch, slots: Mapping[UUID, Slot], corrected: Corrected) -> None:
     """Ranks and places of the lines, as the corrected result says; a struck line has neither."""
     at = {_place(slot): slot.id for slot in slots.values()}
     ranks, placed = corrected.outcome.ranks, corrected.outcome.placed
     given = {leaf: at[one.class_text, one.place.start, one.place.guichet] for leaf, one in placed.items()}
-    people = draw_rows.people_of(tx.session, batch.id)
-    draw_rows.write_outcome(
-        tx.session,
-        [
-            {"id": line_id, "rank": ranks.get(leaf), "placed_slot_id": given.get(leaf)}
-            for leaf, (line_id, _demande, _slot) in people.items()
-        ],
-    )
+    drawn = draw_rows.people_of(tx.session, batch.id)
+    draw_rows.write_outcome(tx.session, batch.id, {leaf: ranks.get(leaf) for leaf in drawn}, given)

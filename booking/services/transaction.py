@@ -22,6 +22,8 @@ from booking.store.journal import JournalRow
 
 T = TypeVar("T")
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
 USAGER = "usager"
 SYSTEM = "system"
 
@@ -75,7 +77,7 @@ class Transaction:
     ) -> None:
         """One message for the outbox, written with the commit; a second with the same ``dedup_key`` does nothing."""
         row_id = self.new_id()
-        plain = json.dumps({"to": to, "params": dict(params)}, ensure_ascii=False).encode()
+        plain = _encoded({"to": to, "params": dict(params)}).encode()
         self._posts.append(
             {
                 "id": row_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,8 @@ def committed(lines: list[Line] = LINES, **changes: Any) -> bytes:
         main_number=4,
         previous=bytes(32),
         frozen_at=FROZEN_AT,
+        root=rules.frozen_root(lines),
+        counts=Counter(one.code for one in lines),
         rules={"demarches/*": {"number": 3, "sha256": "ab", "decision": "arrêté 12"}},
         log=(40, bytes(32)),
         beacon_source="local",
@@ -71,7 +74,7 @@ def committed(lines: list[Line] = LINES, **changes: Any) -> bytes:
         beacon_round=ROUND,
         beacon_at=DRAW_AT,
     )
-    return rules.commitment_bytes(replace(what, **changes), lines, CAPACITY)
+    return rules.commitment_bytes(replace(what, **changes), CAPACITY)
 
 
 def bundles(lines: list[Line] = LINES) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tokenize
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,11 +78,13 @@ def committed(lines: list[Line], **changes: Any) -> bytes:
         kind="main",
         main_number=4,
         frozen_at=FROZEN_AT,
+        root=rules.frozen_root(lines),
+        counts=Counter(one.code for one in lines),
         rules={"demarches/*": {"number": 3, "sha256": "ab", "decision": "arrêté 12"}},
         beacon_chain=QUICKNET.chain if values["beacon_source"] == QUICKNET.source else "local",
         **values,
     )
-    return rules.commitment_bytes(what, lines, CAPACITY)
+    return rules.commitment_bytes(what, CAPACITY)
 
 
 def drawn(lines: list[Line] = LINES, signature: bytes = SIGNATURE, **changes: Any) -> dict[str, Any]:
