@@ -12,8 +12,9 @@ from uuid import UUID
 
 from booking.domain import draw as rules
 from booking.domain.canonical import assembled, canonical
-from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
+from booking.domain.demarche import MIN_COMMIT_TO_DRAW_MIN, MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.draw import Commitment, Line, Outcome, Place, Placed
+from booking.domain.errors import Conflict
 from booking.ports import World
 from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
@@ -34,7 +35,11 @@ def commit(world: World, batch_id: UUID) -> None:
         before = rows.last_committed(tx.session, batch.territory, batch.family)
         batch.number = (before.number or 0) + 1 if before else 1
         batch.previous_hash = rules.commitment_hash(before.commitment) if before and before.commitment else None
-        batch.draw_at = max(batch.draw_at, batch.frozen_at + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN))
+        batch.draw_at = max(
+            batch.draw_at,
+            batch.frozen_at + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN),
+            tx.now + timedelta(minutes=MIN_COMMIT_TO_DRAW_MIN),  # never a value that somebody may know already
+        )
         batch.beacon_source = world.beacon.source
         batch.beacon_round = world.beacon.round_for(batch.draw_at)
         batch.commitment = rules.commitment_bytes(
@@ -110,7 +115,10 @@ def capacity_of(slots: Iterable[Slot]) -> dict[str, list[Place]]:
 
 
 def draw(world: World, batch_id: UUID) -> None:
-    """``committed`` → ``drawn``, once the beacon's round is out; a late beacon is waited for."""
+    """``committed`` → ``drawn``, once the beacon's round is out; a late beacon is waited for.
+
+    Raises Conflict('list_altered') when lines or places are no longer those of the commitment (R-127).
+    """
     with world.reading() as session:
         batch = rows.by_id(session, batch_id)
     if batch is None or batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
@@ -127,7 +135,10 @@ def draw(world: World, batch_id: UUID) -> None:
 
 def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
     slots, seed = slot_rows.of_batch(tx.session, batch.id), rules.seed(batch.commitment or b"", signature)
-    outcome = rules.run(lines_of(tx, batch), capacity_of(slots), seed)
+    lines, capacity = lines_of(tx, batch), capacity_of(slots)
+    if not _as_promised(batch.commitment or b"", lines, capacity):
+        raise Conflict("list_altered")
+    outcome = rules.run(lines, capacity, seed)
     slot_at = {place_of(slot): slot.id for slot in slots}
     slot_of = {leaf: slot_at[placed.class_text, placed.place] for leaf, placed in outcome.placed.items()}
     rows.write_outcome(tx.session, batch.id, outcome.ranks, slot_of)
@@ -135,6 +146,13 @@ def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
     if batch.witnessed_at is None:
         tx.note(SYSTEM, "date_not_proved", f"batch:{batch.id}", batch.territory, evidence=len(batch.evidence or []))
     tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
+
+
+def _as_promised(commitment: bytes, lines: Sequence[Line], capacity: Mapping[str, Sequence[Place]]) -> bool:
+    """Whether these are the lines and places that were committed to: nothing is drawn from an altered list."""
+    promise = json.loads(commitment)
+    places = {one["class"]: [Place(*place) for place in one["places"]] for one in promise["capacity"]}
+    return bool(promise["root"] == rules.frozen_root(lines).hex()) and places == capacity
 
 
 def publish(world: World, batch_id: UUID) -> None:

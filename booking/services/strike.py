@@ -21,7 +21,7 @@ from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
 from booking.services import convocation, regive, witness
 from booking.services.result import class_of, lines_of, write_bundles
-from booking.services.transaction import Transaction, attempt, transaction
+from booking.services.transaction import Transaction, attempt, check_clock, transaction
 from booking.store import draw as draw_rows
 from booking.store import slots as slot_rows
 from booking.store import strike as rows
@@ -35,16 +35,17 @@ from booking.store.strike import Strike
 def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str) -> None:
     """``committed`` → ``voided``: the number stays, the places go to the next draw, everybody keeps their cohort.
 
-    Only while the beacon's round does not exist yet. Raises NotFound, Forbidden, InvalidInput('void_reason'),
-    Conflict('round_is_out' | 'draw_not_voidable').
+    Only while the beacon's round does not exist yet, by a clock that is not behind the journal. Raises NotFound,
+    Forbidden, InvalidInput('void_reason'), Conflict('round_is_out' | 'draw_not_voidable' | 'clock_backwards').
     """
     why = rules.check_void_reason(reason)
     with transaction(world) as tx:
         rules.check_supervisor(actor, territory, tx.now)
+        check_clock(tx.session, tx.now)
         batch = _batch(tx, territory, batch_id)
         if batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
             raise Conflict("draw_not_voidable")
-        if tx.now >= world.beacon.round_at(batch.beacon_round):
+        if batch.beacon_signature is not None or tx.now >= world.beacon.round_at(batch.beacon_round):
             raise Conflict("round_is_out")
         for slot in slot_rows.of_batch(tx.session, batch.id):
             if slot.state is SlotState.COMMITTED:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,9 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
+from booking.domain.errors import Conflict
 from booking.ports import World
 from booking.recent import Kind
-from booking.store import outbox
+from booking.store import journal, outbox
 from booking.store.base import insert_all
 from booking.store.journal import JournalRow
 
@@ -144,6 +145,16 @@ def attempt(world: World, act: Callable[[Transaction], T]) -> T:
             continue
     with transaction(world) as tx:
         return act(tx)
+
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+def check_clock(session: Session, now: datetime) -> None:
+    """Conflict('clock_backwards') when the clock is before the newest journal row: a wrong clock decides nothing."""
+    newest_at = journal.newest_at(session)
+    if newest_at is not None and now < newest_at - CLOCK_TOLERANCE:
+        raise Conflict("clock_backwards")
 
 
 def scope_of(territory: str, family: str) -> str:

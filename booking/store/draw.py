@@ -209,14 +209,13 @@ def last_main_number(session: Session, territory: str, family: str) -> int:
 
 
 def main_freezes(session: Session, territory: str, family: str, since_at: datetime) -> list[tuple[int, datetime]]:
-    """(main number, instant) of the main draws of a scope frozen since an instant; voided ones gave no cohort."""
+    """(main number, instant) of the main draws of a scope frozen since an instant; a voided one gave its cohort too."""
     rows = session.execute(
         select(Batch.main_number, Batch.frozen_at).where(
             Batch.territory == territory,
             Batch.family == family,
             Batch.kind == DrawKind.MAIN,
             Batch.frozen_at >= since_at,
-            Batch.state != BatchState.VOIDED,
         )
     )
     return [(number, frozen_at) for number, frozen_at in rows if number is not None and frozen_at is not None]
