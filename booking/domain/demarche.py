@@ -33,8 +33,6 @@ from booking.domain.configuration import (
 T = TypeVar("T")
 
 MIN_FREEZE_TO_DRAW_MIN = 60
-MIN_COMMIT_TO_DRAW_MIN = 45
-"""A commitment made late names a later round: witnesses need time too, thirty minutes before it (R-126)."""
 """The beacon's round is at least this far behind the freeze (allocation.md 5)."""
 
 

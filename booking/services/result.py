@@ -10,11 +10,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from booking.domain import draw as rules
 from booking.domain.canonical import assembled, canonical
-from booking.domain.demarche import MIN_COMMIT_TO_DRAW_MIN, MIN_FREEZE_TO_DRAW_MIN
+from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.draw import Commitment, Line, Outcome, Place, Placed
 from booking.domain.errors import Conflict
+from booking.domain.witness import COMMIT_TO_ROUND
 from booking.ports import World
 from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
@@ -38,7 +41,7 @@ def commit(world: World, batch_id: UUID) -> None:
         batch.draw_at = max(
             batch.draw_at,
             batch.frozen_at + timedelta(minutes=MIN_FREEZE_TO_DRAW_MIN),
-            tx.now + timedelta(minutes=MIN_COMMIT_TO_DRAW_MIN),  # never a value that somebody may know already
+            tx.now + COMMIT_TO_ROUND,  # never a value that somebody may know already (R-126)
         )
         batch.beacon_source = world.beacon.source
         batch.beacon_round = world.beacon.round_for(batch.draw_at)
@@ -82,9 +85,9 @@ def _commitment(tx: Transaction, batch: Batch) -> Commitment:
     )
 
 
-def lines_of(tx: Transaction, batch: Batch) -> list[Line]:
+def read_lines(session: Session, batch_id: UUID) -> list[Line]:
     """The frozen lines as the rules see them."""
-    return [_line(row) for row in rows.lines_of(tx.session, batch.id)]
+    return [_line(row) for row in rows.lines_of(session, batch_id)]
 
 
 def _line(row: FrozenLine) -> Line:
@@ -135,8 +138,8 @@ def draw(world: World, batch_id: UUID) -> None:
 
 def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
     slots, seed = slot_rows.of_batch(tx.session, batch.id), rules.seed(batch.commitment or b"", signature)
-    lines, capacity = lines_of(tx, batch), capacity_of(slots)
-    if not _as_promised(batch.commitment or b"", lines, capacity):
+    lines, capacity = read_lines(tx.session, batch.id), capacity_of(slots)
+    if not kept_promise(batch.commitment or b"", lines, capacity):
         raise Conflict("list_altered")
     outcome = rules.run(lines, capacity, seed)
     slot_at = {place_of(slot): slot.id for slot in slots}
@@ -148,7 +151,7 @@ def _draw(tx: Transaction, batch: Batch, signature: bytes) -> None:
     tx.note(SYSTEM, "drawn", f"batch:{batch.id}", batch.territory, placed=len(outcome.placed))
 
 
-def _as_promised(commitment: bytes, lines: Sequence[Line], capacity: Mapping[str, Sequence[Place]]) -> bool:
+def kept_promise(commitment: bytes, lines: Sequence[Line], capacity: Mapping[str, Sequence[Place]]) -> bool:
     """Whether these are the lines and places that were committed to: nothing is drawn from an altered list."""
     promise = json.loads(commitment)
     places = {one["class"]: [Place(*place) for place in one["places"]] for one in promise["capacity"]}
@@ -180,11 +183,15 @@ def _written(frozen: Sequence[FrozenLine], slots: Sequence[Slot]) -> Outcome:
 
 
 def write_bundles(tx: Transaction, batch: Batch, public: Mapping[str, Any], full: Mapping[str, Any]) -> bytes:
-    """Both files of a result, the full one sealed, the public one hashed and signed; the hash. ``full`` holds every
-    member of ``public``, whose bytes are made once."""
+    """Both files of a result, the public one hashed and signed, the full one sealed, with its hash in the journal; the
+    hash of the public one. ``full`` holds every member of ``public``, whose bytes are made once."""
     keys, members = tx.world.keys, {name: canonical(value) for name, value in full.items()}
     batch.public_bundle = assembled({name: members[name] for name in public})
-    batch.full_bundle_sealed = keys.seal("batch", "full_bundle_sealed", batch.id, assembled(members))
+    full_bytes = assembled(members)
+    batch.full_bundle_sealed = keys.seal("batch", "full_bundle_sealed", batch.id, full_bytes)
+    tx.note(
+        SYSTEM, "full_bundle_kept", f"batch:{batch.id}", batch.territory, sha256=hashlib.sha256(full_bytes).hexdigest()
+    )
     batch.bundle_hash = hashlib.sha256(batch.public_bundle).digest()
     batch.bundle_kid, batch.bundle_signature = keys.sign(BUNDLE_KEY, batch.bundle_hash)
     return batch.bundle_hash

@@ -20,7 +20,7 @@ from booking.domain.slots import DrawKind, SlotState
 from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
 from booking.services import convocation, regive, witness
-from booking.services.result import class_of, lines_of, write_bundles
+from booking.services.result import class_of, read_lines, write_bundles
 from booking.services.transaction import Transaction, attempt, check_clock, transaction
 from booking.store import draw as draw_rows
 from booking.store import slots as slot_rows
@@ -178,7 +178,7 @@ def _countersign(signer: Actor, territory: str, strike_id: UUID, tx: Transaction
     row.signed_by_id, row.signed_at = signer.account_id, tx.now
     tx.session.flush()
     slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
-    lines = lines_of(tx, batch)
+    lines = read_lines(tx.session, batch.id)
     struck = [_struck(one, slots) for one in rows.signed(tx.session, batch.id)]
     corrected = rules.corrected(json.loads(batch.public_bundle or b""), lines, struck, batch.bundle_hash or b"")
     row.replaced_bundle, row.replaced_hash = batch.public_bundle, batch.bundle_hash

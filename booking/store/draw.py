@@ -193,6 +193,12 @@ def numbered(session: Session, territory: str, family: str, limit: int, below: i
     ).all()
 
 
+def scopes(session: Session) -> list[tuple[str, str]]:
+    """(territory, family) of every numbered batch there is."""
+    wanted = select(Batch.territory, Batch.family).where(Batch.number.is_not(None)).distinct()
+    return [(territory, family) for territory, family in session.execute(wanted.order_by(*wanted.selected_columns))]
+
+
 def of_number(session: Session, territory: str, family: str, number: int) -> Batch | None:
     """One numbered batch of a scope."""
     return session.scalar(

@@ -20,7 +20,7 @@ from booking.domain.draw import check_full, commitment_hash
 from booking.domain.errors import Conflict, Forbidden, Unavailable
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, SlotState
-from booking.ports import MovableClock, World
+from booking.ports import World
 from booking.services import demande as demandes
 from booking.services import draw, slots
 from booking.services.filing import Receipt
@@ -170,62 +170,6 @@ def test_a_row_changed_by_hand_between_two_steps_shows_in_what_is_published(
     sealed = found.full_bundle_sealed or b""
     full = open_world.keys.open("batch", "full_bundle_sealed", found.id, sealed)
     assert set(check_full(full, open_world.beacon.verify)) - {"round"} == shows
-
-
-@pytest.mark.parametrize(
-    ("step", "change"),
-    [
-        ("freeze", "UPDATE batch_line SET priority = 0"),
-        ("commit", "UPDATE batch_line SET cohort = 7 WHERE leaf = (SELECT MIN(leaf) FROM batch_line)"),
-        ("commit", "DELETE FROM batch_line WHERE leaf = (SELECT MIN(leaf) FROM batch_line)"),
-        ("commit", "DELETE FROM batch_slot WHERE slot_id = (SELECT MIN(slot_id) FROM batch_slot)"),
-    ],
-)
-def test_nothing_is_drawn_from_a_list_that_is_not_the_one_promised(
-    open_world: World, monkeypatch: pytest.MonkeyPatch, step: str, change: str
-) -> None:
-    """R-127"""
-
-    def by_hand(world: World, batch_id: UUID) -> None:
-        with world.sessions() as session:
-            if session.get_one(Batch, batch_id).state in {BatchState.FROZEN, BatchState.COMMITTED}:
-                session.execute(text(change))
-
-    steps = [(one, by_hand) if one.__name__ == step else (one,) for one in draw.STEPS]
-    monkeypatch.setattr(draw, "STEPS", tuple(one for pair in steps for one in pair))
-    for _ in range(3):
-        person(open_world)
-    with pytest.raises(Conflict, match="list_altered"):
-        drawn(open_world)
-    with open_world.reading() as session:
-        assert [one.state for one in session.scalars(select(Batch).where(Batch.number == 1))] == [BatchState.COMMITTED]
-        assert session.scalars(select(Convocation.id)).all() == []
-
-
-def test_a_commitment_made_late_names_a_round_that_nobody_knows(open_world: World) -> None:
-    """R-126: the worker died after the freeze, and the scheduled hour of the draw has passed."""
-    slots.plan(open_world)
-    person(open_world)
-    clock = open_world.clock
-    assert isinstance(clock, MovableClock)
-    with open_world.reading() as session:
-        batch = session.scalars(
-            select(Batch).where(Batch.family == FAMILY, Batch.kind == "main").order_by(Batch.planned_at)
-        ).first()
-    assert batch is not None
-    clock.advance(batch.planned_at - clock.now())
-    draw.freeze(open_world, batch.id)
-    clock.advance(timedelta(hours=5))
-    draw.advance(open_world, batch.id)
-    with open_world.reading() as session:
-        found = session.get_one(Batch, batch.id)
-    assert found.state is BatchState.COMMITTED
-    assert found.beacon_round is not None
-    assert open_world.beacon.round_at(found.beacon_round) >= clock.now() + timedelta(minutes=45)
-    clock.advance(timedelta(minutes=46))
-    draw.advance(open_world, batch.id)
-    with open_world.reading() as session:
-        assert session.get_one(Batch, batch.id).state is BatchState.OFFERED
 
 
 def test_each_commitment_holds_the_hash_of_the_one_before(open_world: World) -> None:

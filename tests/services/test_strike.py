@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from booking.clock import SimulatedClock
 from booking.domain.accounts import Actor, Role
@@ -34,7 +34,6 @@ from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchSlot, BatchState
-from booking.store.journal import JournalRow
 from booking.store.slots import Slot
 from tests.support import filings, papers
 from tests.support.filings import FAMILY, TERRITORY
@@ -383,39 +382,6 @@ def test_once_the_round_exists_nothing_is_voided(world: World) -> None:
         strike.void(world, supervisor(world), TERRITORY, batch_id, "wrong_places")
     with pytest.raises(Forbidden, match="missing_right"):
         strike.void(world, filings.agent(world), TERRITORY, batch_id, "wrong_places")
-
-
-def test_nothing_is_voided_once_the_value_was_typed_in_or_by_a_clock_that_is_behind(world: World) -> None:
-    """R-83: the round exists as soon as its signature does, whatever our clock says."""
-    batch_id = committed(world)
-    clock, found = world.clock, batch(world, batch_id)
-    assert isinstance(clock, SimulatedClock)
-    with world.sessions() as session:
-        session.add(JournalRow(id=world.entropy.uuid(clock.now()), at=clock.now() + timedelta(hours=6), actor="system",
-                               verb="test", subject="test", details={}))  # fmt: skip
-    with pytest.raises(Conflict, match="clock_backwards"):
-        strike.void(world, supervisor(world), TERRITORY, batch_id, "wrong_places")
-    with world.sessions() as session:
-        session.execute(delete(JournalRow).where(JournalRow.verb == "test"))
-    signature = world.beacon.signature(found.beacon_round or 0, clock.now() + timedelta(hours=2)) or b""
-    with pytest.raises(Conflict, match="round_not_out"):
-        draw.paste_signature(world, batch_id, signature, "operator")
-    with world.sessions() as session:
-        session.get_one(Batch, batch_id).beacon_signature = signature
-    with pytest.raises(Conflict, match="round_is_out"):
-        strike.void(world, supervisor(world), TERRITORY, batch_id, "wrong_places")
-
-
-def test_whoever_is_confirmed_late_has_the_cohort_of_a_voided_draw_too(world: World) -> None:
-    """R-83: those who were in its list keep it, so a filing of before its freeze gets it as well."""
-    committed_id = committed(world)
-    with world.reading() as session:
-        before = rows.main_freezes(session, TERRITORY, FAMILY, world.clock.now() - timedelta(days=30))
-    strike.void(world, supervisor(world), TERRITORY, committed_id, "wrong_places")
-    with world.reading() as session:
-        after = rows.main_freezes(session, TERRITORY, FAMILY, world.clock.now() - timedelta(days=30))
-    assert [number for number, _ in before] == [1]
-    assert before == after
 
 
 def test_a_cohort_given_back_is_in_the_log(world: World) -> None:
