@@ -11,7 +11,7 @@ later ones can still be placed: a unique result, so nothing here depends on the 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 UNPLACED = -1
 
@@ -43,7 +43,7 @@ def likely(wishes: _Wishes, placed: Sequence[int], room: Sequence[int]) -> tuple
     """
     lines = [line for line, c in enumerate(placed) if c != UNPLACED]
     forecast = _Forecast(wishes, placed, room)
-    homeless = [line for line in lines if not forecast.enter(line)]
+    homeless = forecast.first_come(lines)
     for stage in reversed(range(STAGES)):
         if homeless:
             forecast.open_to(lines[len(lines) * stage // STAGES])
@@ -70,16 +70,20 @@ class _Forecast:
         self.closed: set[int] = set()
         """Classes from which movable lines reach no room; that stays so until more lines may move."""
 
-    def enter(self, line: int) -> bool:
-        """Place a line on its first class with room, if there is one. Lines come in order."""
-        room = self.room
-        for c in self.wishes[line]:
-            if room[c]:
-                room[c] -= 1
-                self.placed[line] = c
-                self.members[c].append(line)
-                return True
-        return False
+    def first_come(self, lines: Iterable[int]) -> list[int]:
+        """Place each line on its first class with room; the lines that find none."""
+        wishes, room, members, placed = self.wishes, self.room, self.members, self.placed
+        homeless = []
+        for line in lines:
+            for c in wishes[line]:
+                if room[c]:
+                    room[c] -= 1
+                    placed[line] = c
+                    members[c].append(line)
+                    break
+            else:
+                homeless.append(line)
+        return homeless
 
     def open_to(self, first: int) -> None:
         """From now on, ``first`` and all later lines may move."""
@@ -90,8 +94,8 @@ class _Forecast:
         """Place a line by moving others along the shortest way to room; False when none was found."""
         if self.patience <= 0:
             return False
-        came: dict[int, tuple[int, int]] = {}
-        end = self._search(line, came)
+        came = {c: (line, UNPLACED) for c in self.wishes[line] if c not in self.closed}
+        end = self._search(came)
         self.patience -= len(came)
         if end == UNPLACED:
             self.closed.update(came)
@@ -106,26 +110,23 @@ class _Forecast:
             end = origin
         return True
 
-    def _search(self, line: int, came: dict[int, tuple[int, int]]) -> int:
-        """The nearest class with room, or ``UNPLACED``; in ``came``, per class, who would move there and from where."""
-        found: list[int] = []
-        if (end := self._reach(line, UNPLACED, came, found)) != UNPLACED:
-            return end
-        for c in found:
-            for mover in reversed(self.members[c]):
-                if mover < self.movable:
-                    break
-                if (end := self._reach(mover, c, came, found)) != UNPLACED:
-                    return end
-        return UNPLACED
+    def _search(self, came: dict[int, tuple[int, int]]) -> int:
+        """The nearest class with room, or ``UNPLACED``. ``came`` says, per class, who would move there and from where.
 
-    def _reach(self, mover: int, origin: int, came: dict[int, tuple[int, int]], found: list[int]) -> int:
-        for onward in self.wishes[mover]:
-            if onward not in came and onward not in self.closed:
-                came[onward] = mover, origin
-                if self.room[onward]:
-                    return onward
-                found.append(onward)
+        The classes that it starts with are full: there is only less room than when the line found none.
+        """
+        wishes, members, room, closed, movable = self.wishes, self.members, self.room, self.closed, self.movable
+        found = list(came)
+        for c in found:
+            for mover in reversed(members[c]):
+                if mover < movable:
+                    break
+                for onward in wishes[mover]:
+                    if onward not in came and onward not in closed:
+                        came[onward] = mover, c
+                        if room[onward]:
+                            return onward
+                        found.append(onward)
         return UNPLACED
 
 
@@ -213,13 +214,6 @@ class _Dating:
             self.group[c] = new
 
 
-def _outwards(found: list[int]) -> Iterator[int]:
-    """Classes from near to far while ``found`` grows, the last found first: the first are often much like the start."""
-    while found:
-        level, found[:] = found[::-1], []
-        yield from level
-
-
 class _Exchange:
     """A search for moves of flexible lines that make room in class ``target`` for a line that leaves ``current``.
 
@@ -237,48 +231,55 @@ class _Exchange:
         self.separate: dict[int, int] = {}
 
     def search(self) -> bool:
-        """True with ``meeting`` set, or False with ``separate``: classes that exchange nothing with the rest."""
-        out_found, back_found = list(self.out), list(self.back)
-        backwards = _outwards(back_found)
-        for c in _outwards(out_found):
-            if self._forward(c, out_found):
-                return True
-            origin = next(backwards, None)
-            if origin is None:
+        """True with ``meeting`` set, or False with ``separate``: classes that exchange nothing with the rest.
+
+        Level by level, always on the side that has found less: what it costs is what the smaller side costs.
+        """
+        near, far = list(self.out), list(self.back)
+        while near:
+            if far and len(self.back) < len(self.out):
+                far = self._backward(far)
                 # Only without room is the place given up the one way out; with room, being unreachable proves nothing.
-                if not self.group.room:
+                if not far and not self.group.room and self.meeting == UNPLACED:
                     self.separate = self.back
                     return False
-            elif self._backward(origin, back_found):
+            else:
+                near = self._forward(near)
+            if self.meeting != UNPLACED:
                 return True
         self.separate = self.out
         return False
 
-    def _forward(self, c: int, found: list[int]) -> bool:
+    def _forward(self, level: list[int]) -> list[int]:
+        """The next level, the last found first: the first are often much like the start."""
         dating, out, back, group = self.dating, self.out, self.back, self.group
-        wishes, group_of, room = dating.wishes, dating.group, dating.room
-        for member in dating.flexible[c]:
-            for onward in wishes[member]:
-                if onward not in out and group_of[onward] is group:
-                    out[onward] = c
-                    if room[onward] or onward in back:
-                        self.meeting = onward
-                        return True
-                    found.append(onward)
-        return False
+        wishes, flexible, group_of, room = dating.wishes, dating.flexible, dating.group, dating.room
+        found: list[int] = []
+        for c in reversed(level):
+            for member in flexible[c]:
+                for onward in wishes[member]:
+                    if onward not in out and group_of[onward] is group:
+                        out[onward] = c
+                        if room[onward] or onward in back:
+                            self.meeting = onward
+                            return found
+                        found.append(onward)
+        return found
 
-    def _backward(self, c: int, found: list[int]) -> bool:
+    def _backward(self, level: list[int]) -> list[int]:
         dating, out, back, group = self.dating, self.out, self.back, self.group
-        placed, group_of = dating.placed, dating.group
-        for member in dating.wanted_by[c]:
-            origin = placed[member]
-            if origin not in back and group_of[origin] is group:
-                back[origin] = c
-                if origin in out:
-                    self.meeting = origin
-                    return True
-                found.append(origin)
-        return False
+        placed, wanted_by, group_of = dating.placed, dating.wanted_by, dating.group
+        found: list[int] = []
+        for c in reversed(level):
+            for member in wanted_by[c]:
+                origin = placed[member]
+                if origin not in back and group_of[origin] is group:
+                    back[origin] = c
+                    if origin in out:
+                        self.meeting = origin
+                        return found
+                    found.append(origin)
+        return found
 
     def moves(self) -> list[tuple[int, int]]:
         """(line, class it moves to) on the way found. Free room at the meeting point ends the way there."""

@@ -145,7 +145,7 @@ def test_a_forecast_with_long_ways_is_given_up() -> None:
     capacity = [1] * (n + 1)
     placed, room = matching.place(wishes, capacity)
     forecast = dating._Forecast(wishes, placed, room)
-    assert [forecast.enter(line) for line in range(n + 1)] == [True] * n + [False]
+    assert forecast.first_come(range(n + 1)) == [n]
     while forecast.patience > 0:
         forecast.open_to(1)
         assert not forecast.make_room(n)
