@@ -59,11 +59,11 @@ class _Forecast:
         self.placed = [UNPLACED] * len(placed)
         self.room = list(room)
         self.patience = 0
-        """How many more classes may be looked at: one for each wish of a placed line."""
+        """How many more classes may be looked at: one for each placed line, and one for each of its wishes."""
         for line, c in enumerate(placed):
             if c != UNPLACED:
                 self.room[c] += 1
-                self.patience += len(wishes[line])
+                self.patience += 1 + len(wishes[line])
         self.members: list[list[int]] = [[] for _ in room]
         """Lines of a class, the latest at the end."""
         self.movable = 0
