@@ -24,7 +24,7 @@ from booking.domain import dating
 
 UNPLACED = dating.UNPLACED
 
-PATIENCE = 2
+PATIENCE = 1
 """Replacements, per line and class, before ``place`` measures distances again: a fraction of what they cost."""
 
 _Wishes = Sequence[Sequence[int]]
