@@ -93,10 +93,11 @@ def slot_graph(wishes: list[list[int]], width: int, classes: int) -> Any:
 def matches(sizes: Sequence[int], rounds: int) -> Iterator[Row]:
     """Structured and sparse random instances of each size; supply 0.8, 1.0 and 1.1 times the demand.
 
-    The goal is met with 40 slots a class drawn at random and supply 0.8 (ratio 0.3 at 10,000 people, 1.0 at 100,000)
-    and missed elsewhere: at 10,000 about 3 on half-days, 3 to 5 with 40 slots, 8 to 25 with 10, 40 to 120 with 1 or 2;
-    at 100,000 about 13 on half-days, 7 to 9, 13 to 25 and 110 to 310. ``place`` alone stays below scipy with 40 slots a
-    class; what costs is the dates, which scipy does not give. (24 November 2026, a busy machine.)
+    The goal is met with 40 slots a class drawn at random and supply 0.8 (ratio 0.2 at 10,000 people, 0.6 at 100,000)
+    and missed elsewhere: at 10,000 about 2 on half-days, 2 to 4 with 40 slots, 5 to 16 with 10, 55 to 170 with 1 or 2;
+    at 100,000 about 7 on half-days, 4 to 5, 8 to 20 and 120 to 410. ``place`` alone stays below scipy with 40 slots a
+    class; what costs is the dates, which scipy does not give. (24 November 2026, load 10 on 2 cores; one round at
+    100,000.)
     """
     for people in sizes:
         classes = people // 50

@@ -88,6 +88,9 @@ def _draw_paste(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _draw_export(arguments: argparse.Namespace, world: World) -> int:
+    if arguments.file.exists():
+        print(f"{arguments.file} exists already: nothing was written.")
+        return 1
     found = bundles.export(world, arguments.batch, OPERATOR)
     with open(os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(found.data)
