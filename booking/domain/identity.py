@@ -283,6 +283,13 @@ def evidence_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
     return tuple(sorted(pairs))
 
 
+def birth_values(document: Identity) -> tuple[bytes, ...]:
+    """What the birth date of an entry may prove that this document opens: the day, the month, or the year only."""
+    text = document.birth.text
+    parts = {text[:4], text[:7], text, document.birth.evidence}
+    return tuple(part.encode() for part in sorted(parts))
+
+
 def joining_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
     """The (kind, value) pairs of which one in common makes two entries one person (R-04, R-05).
 

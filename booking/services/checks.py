@@ -19,7 +19,7 @@ from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
-from booking.services import configuration, log, persons, waitlist
+from booking.services import configuration, log, persons, spellings, waitlist
 from booking.services.notices import tell
 from booking.services.persons import Secrets
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
@@ -179,6 +179,7 @@ def identify(tx: Transaction, identity: Identity, otherwise: UUID | None = None)
     own = {(key.kind, key.kid, key.digest) for key in known if key.person_id == person_id}
     _add_keys(tx, person_id, [key for key in joining if key not in taken], joins=True)
     _add_keys(tx, person_id, [key for key in evidence if key not in own], joins=False)
+    spellings.remember(tx, [(person_id, identity)])
     tx.session.flush()
     return person_id
 
@@ -281,8 +282,8 @@ def correct_identity(
         demande = _for_staff(tx, demande_id, actor)
         if demande.admitted_at is None or demande.state not in LIVE_STATES:
             raise Conflict("not_admitted")
-        admitted = persons.admitted_identity_of(tx.world, demande)
-        answer = correction_rules.correction_allowed(admitted, new, confirms)
+        admitted = persons.identities_of(tx.world, demande)[1]
+        answer = spellings.one_entry(tx, demande, correction_rules.correction_allowed(admitted, new, confirms), new)
         verb = "identity_corrected" if answer.allowed else "identity_correction_refused"
         tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
         if answer.allowed:
