@@ -25,6 +25,7 @@ from bench.regimes_before import (
     COHORT_FIRST,
     COUNTRY,
     DRAW_ORDER,
+    EACH_MENDED,
     NO_STANDBY,
     NOW,
     PROOF,
@@ -33,6 +34,7 @@ from bench.regimes_before import (
 )
 from bench.regimes_data import profile
 from bench.regimes_scalper import Plan, Seller
+from bench.regimes_spellings import SPELLERS
 
 Row = Mapping[str, Any]
 LOOKS = (0.99, 0.98, 0.95, 0.9, 0.8)
@@ -110,11 +112,13 @@ def threshold(how: Size) -> list[Row]:
 
 
 def product(how: Size, load: float) -> list[Row]:
-    """H: the domain's code, each attempt of a seller; at high demand also under the rules that changed."""
+    """H: the domain's code, each attempt of a seller; also under the rules that changed (some at high demand only)."""
     rows = []
     for kind in (one for one in SELLERS if how.like in one.label):
-        both = kind in CHANGED and load == resale.HIGH
-        rows += [_attempt(kind, load, how, rules) for rules in ((BEFORE, NOW) if both else (NOW,))]
+        earlier: tuple[RuleSet, ...] = (EACH_MENDED,) if kind in SPELLERS else ()
+        if kind in CHANGED and load == resale.HIGH:
+            earlier = (BEFORE,)
+        rows += [_attempt(kind, load, how, rules) for rules in (*earlier, NOW)]
     return rows
 
 
@@ -139,7 +143,7 @@ def alternatives(how: Size) -> list[Row]:
 
 def _attempt(kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0) -> Row:
     about = Plan(0, 0, looks=looks, rules=rules)
-    seeds = how.seeds if rules is NOW else how.half
+    seeds = how.seeds if rules in (NOW, EACH_MENDED) else how.half
     return resale.attempt(kind, load, seeds, how.training, how.weeks, about).plain()
 
 

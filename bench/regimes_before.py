@@ -29,11 +29,14 @@ class RuleSet:
     office: Rules = field(default_factory=Rules)
     ticks: float = 0.7
     bearer_received: bool = False
+    one_document: bool = True
+    """R-75: what would be mended for a document is not, if the same document opens another entry."""
 
 
 NOW = RuleSet("now")
 BEFORE = RuleSet("before", "before", Rules(standby_order="draw"), OPT_IN, bearer_received=True)
 COUNTRY = RuleSet("country does not count", "country")
+EACH_MENDED = RuleSet("each spelling is mended", one_document=False)
 DRAW_ORDER = RuleSet("order of the last draw", office=Rules(standby_order="draw"))
 COHORT_FIRST = RuleSet("cohort first, new lottery", office=Rules(standby_order="cohort"), ticks=OPT_IN)
 UNTICKED = RuleSet("groups of 15, box not ticked", ticks=OPT_IN)

@@ -108,6 +108,7 @@ class Office:
         person.state = state
         if state in (DemandeState.SERVED, DemandeState.WITHDRAWN, DemandeState.CLOSED):
             self.live.pop(person.number, None)
+            person.ended_at = self.now
 
     def withdraw(self, person: Person) -> None:
         """The need is over; a slot that was held is free again."""

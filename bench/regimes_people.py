@@ -110,6 +110,7 @@ class Person:
     asked_at: datetime | None = None
     dated_at: datetime | None = None
     served_at: datetime | None = None
+    ended_at: datetime | None = None
     lapsed: bool = False
     drawn_as: tuple[DemandeState, bool, int | None] | None = None
 

@@ -15,15 +15,17 @@ from bench import regimes
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench.regimes_attempts import Informed, Park, Standby, WalkIn
-from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, NOW
+from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, EACH_MENDED, NOW, RuleSet
 from bench.regimes_data import profile
 from bench.regimes_honest import corrections
 from bench.regimes_office import Office
 from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, fill, pilot_scene, wide_scene
 from bench.regimes_resale import observe
 from bench.regimes_scalper import POOL, Plan, Seller
+from bench.regimes_spellings import Mended, Numbers, OneVariant, OtherName, TwoWrong, Variants
 from booking.domain import draw
 from booking.domain.demande import Availability, DemandeState
+from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 
 
@@ -222,3 +224,41 @@ def test_the_command_prints_tables_or_one_object(capsys: pytest.CaptureFixture[s
     assert ["fcfs/high", "True"] in [line.split() for line in capsys.readouterr().out.splitlines()]
     assert regimes.main(["--quick", "--json", "--only", "signs"]) == 0
     assert len(json.loads(capsys.readouterr().out)["signs"]) == 4
+
+
+def spelled(kind: type[Variants], rules: RuleSet, document: Identity) -> tuple[Variants, list[Person]]:
+    """A client whom the seller has filed in its way; every entry has been in a draw."""
+    built = Office(wide_scene(1), Rules(), Habits(per_week=1), 1)
+    seller = kind(built, Plan(0, 0.5, rules=rules))
+    client = Person(Availability(frozenset(built.scene.halves)), client=True, identity=document)
+    built.file(client)
+    for entry in seller.entries[client]:
+        entry.offers = 1
+    return seller, seller.entries[client]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "now"),
+    [
+        (OneVariant, [True, True], [True, False]),
+        (TwoWrong, [True, True], [False, False]),
+        (OtherName, [True, True, True], [True, False, False]),
+        (Numbers, [True, True], [False, False]),
+    ],
+)
+def test_more_spellings_are_no_more_chances(kind, before, now):
+    """R-75"""
+    document = Identity("Kowalczyk", "Anna", BirthDate(1990, 5, 12), "Dax", "PL")
+    for rules, expected in ((EACH_MENDED, before), (NOW, now)):
+        seller, entries = spelled(kind, rules, document)
+        assert [seller.received(entry, entries[0]) for entry in entries] == expected
+        seller.office.withdraw(entries[-1])
+        assert [seller.received(entry, entries[0]) for entry in entries][:-1] == expected[:-1], "too late"
+
+
+def test_a_spelling_corrected_before_the_draw_is_the_one_entry():
+    """R-75"""
+    seller, (own, other) = spelled(Mended, NOW, Identity("Kowalczyk", "Anna", BirthDate(1990, 5, 12), "Dax", "PL"))
+    seller.mend(own)
+    assert seller.received(own, own)
+    assert not seller.received(other, own)
