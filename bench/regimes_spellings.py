@@ -16,7 +16,7 @@ from bench.regimes_scalper import POOL, Plan, Seller
 from booking.domain import correction
 from booking.domain.correction import Rival
 from booking.domain.demande import DemandeState
-from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity, joining_values
+from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity, joining_values, sought_values
 
 WAITS = (DemandeState.WAITING, DemandeState.PAUSED)
 
@@ -48,7 +48,8 @@ class Variants(Seller):
         document, own = person.identity, self.own(person.identity)
         self.documents[person], self.entries[person], person.identity = document, [person], own
         for spelling in self.more(document):
-            if set(joining_values(own)).isdisjoint(joining_values(spelling)):
+            seeks = sought_values if self.plan.rules.one_document else joining_values
+            if set(joining_values(own)).isdisjoint(seeks(spelling)):
                 entry = Person(person.availability, identity=spelling, owner=person)
                 self.entries[person].append(entry)
                 self.file_fake(entry)
@@ -213,7 +214,7 @@ class SameName(Variants):
 
 
 class Elsewhere(Variants):
-    """One entry gives the country of birth, the other only the place: two keys, and the document has both."""
+    """One entry gives the country of birth, the other only the place: two keys, and the document has both (R-04)."""
 
     label = "the same spelling twice, country in one and place in the other"
 

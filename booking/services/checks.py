@@ -168,11 +168,14 @@ def _acknowledge(tx: Transaction, demande: Demande) -> None:
 
 def identify(tx: Transaction, identity: Identity, otherwise: UUID | None = None) -> UUID:
     """The person with a joining key of ``identity``, else ``otherwise``, else a new one; missing keys are added."""
+    rows.wait_for_turn(tx.session, tx.world.keys.digest("turn", identity_rules.name_key_anywhere(identity))[1])
     joining = _digests(tx, identity_rules.joining_values(identity))
+    sought = set(_digests(tx, identity_rules.sought_values(identity)))
     evidence = _digests(tx, identity_rules.evidence_values(identity))
-    known = rows.keys_with(tx.session, [digest for _, _, digest in joining + evidence])
-    taken = {(key.kind, key.kid, key.digest) for key in known if key.joins}
-    found = sorted({key.person_id for key in known if key.joins and (key.kind, key.kid, key.digest) in joining})
+    known = rows.keys_with(tx.session, {digest for _, _, digest in (*joining, *evidence, *sought)})
+    holders = {(key.kind, key.kid, key.digest): key.person_id for key in known if key.joins}
+    taken = holders.keys()
+    found = sorted({holders[key] for key in joining if key in taken} or {holders[key] for key in sought & taken})
     if len(found) > 1:  # two numbers of two people: the one known first; a reviewer reads the note
         tx.note(SYSTEM, "several_persons", f"person:{found[0]}", others=[f"person:{other}" for other in found[1:]])
     person_id = found[0] if found else otherwise or _new_person(tx)
