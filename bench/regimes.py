@@ -156,6 +156,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "counter": counter,
     "alternatives": alternatives,
     "corrections": lambda how: honest.corrections(how.fewer),
+    "one_document": lambda how: honest.one_document(how.fewer),
     "reserves": lambda how: questions.reserves(how.fewer),
     "ageing": lambda how: questions.ageing(how.fewer, how.queue_weeks),
     "silence": lambda how: questions.silence(how.fewer),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import regimes
+from bench import regimes, regimes_honest
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench.regimes_attempts import Informed, Park, Standby, WalkIn
@@ -105,6 +105,15 @@ def test_the_old_rule_for_corrections_was_wider_than_the_new_one():
     rows = {(row["people"], row["rule"]): row["lost_per_1000"] for row in corrections((1,))}
     assert rows["everybody", BEFORE.name] <= rows["everybody", NOW.name]
     assert rows["the same, a number was given", NOW.name] == 0
+
+
+def test_who_filed_once_and_has_no_twin_loses_next_to_nothing_by_the_rule_of_one_document(monkeypatch):
+    """R-75"""
+    monkeypatch.setattr(regimes_honest, "PEOPLE", 4000)
+    monkeypatch.setattr(regimes_honest, "WAITING", (300,))
+    lost = {row["people"]: row["lost_per_1000"] for row in regimes_honest.one_document((1,))}
+    assert lost["filed once, no twin"] < 1
+    assert lost["everybody"] < 3
 
 
 def test_another_persons_convocation_is_worth_something_only_where_nobody_looks():
