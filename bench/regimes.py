@@ -26,9 +26,11 @@ from bench.regimes_before import (
     COUNTRY,
     DRAW_ORDER,
     EACH_MENDED,
+    FIFTEEN,
     NO_STANDBY,
     NOW,
     PROOF,
+    TWENTY_FIVE,
     UNTICKED,
     RuleSet,
 )
@@ -137,13 +139,25 @@ def alternatives(how: Size) -> list[Row]:
         (Informed, UNTICKED),
         (Informed, PROOF),
         (Informed, NO_STANDBY),
+        (Informed, FIFTEEN),
     )
     return [_attempt(kind, resale.HIGH, how, rules) for kind, rules in tried]
 
 
-def _attempt(kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0) -> Row:
+def groups(how: Size) -> list[Row]:
+    """How many share one chance of a call at short notice (R-71), where somebody knows who can be called."""
+    return [
+        _attempt(Informed, load, how, rules, seeds=how.seeds)
+        for load in how.demands
+        for rules in (FIFTEEN, TWENTY_FIVE, NOW)
+    ]
+
+
+def _attempt(
+    kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0, *, seeds: Sequence[int] = ()
+) -> Row:
     about = Plan(0, 0, looks=looks, rules=rules)
-    seeds = how.seeds if rules in (NOW, EACH_MENDED) else how.half
+    seeds = seeds or (how.seeds if rules in (NOW, EACH_MENDED) else how.half)
     return resale.attempt(kind, load, seeds, how.training, how.weeks, about).plain()
 
 
@@ -155,6 +169,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "product_low": lambda how: product(how, resale.LOW),
     "counter": counter,
     "alternatives": alternatives,
+    "groups": groups,
     "corrections": lambda how: honest.corrections(how.fewer),
     "one_document": lambda how: honest.one_document(how.fewer),
     "reserves": lambda how: questions.reserves(how.fewer),

@@ -39,8 +39,10 @@ COUNTRY = RuleSet("country does not count", "country")
 EACH_MENDED = RuleSet("each spelling is mended", one_document=False)
 DRAW_ORDER = RuleSet("order of the last draw", office=Rules(standby_order="draw"))
 COHORT_FIRST = RuleSet("cohort first, new lottery", office=Rules(standby_order="cohort"), ticks=OPT_IN)
-UNTICKED = RuleSet("groups of 15, box not ticked", ticks=OPT_IN)
-PROOF = RuleSet("the same, proof after", office=Rules(unused_needs_proof=True), ticks=OPT_IN)
+FIFTEEN = RuleSet("groups of 15", office=Rules(group=15))
+TWENTY_FIVE = RuleSet("groups of 25", office=Rules(group=25))
+UNTICKED = RuleSet("groups of 15, box not ticked", office=Rules(group=15), ticks=OPT_IN)
+PROOF = RuleSet("the same, proof after", office=Rules(unused_needs_proof=True, group=15), ticks=OPT_IN)
 NO_STANDBY = RuleSet("no calls below 72 hours", office=Rules(standby=False))
 
 

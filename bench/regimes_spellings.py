@@ -151,6 +151,7 @@ class Withdrawn(Variants):
 
     def offered(self, person: Person, slot: SimSlot) -> bool:
         if person in self.documents:
+            person.attached = False
             for other in self.entries[person][1:]:
                 self.office.withdraw(other)
         return super().offered(person, slot)
