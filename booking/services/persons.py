@@ -61,10 +61,10 @@ def identity_of(world: World, demande: Demande) -> Identity:
     return identity_from_plain(_open(world, demande, "identity_sealed"))
 
 
-def admitted_identity_of(world: World, demande: Demande) -> Identity:
-    """The identity at admission, whatever was corrected since: what a correction is measured against."""
+def identities_of(world: World, demande: Demande) -> tuple[Identity, Identity]:
+    """(in force, at admission): what a correction is measured against is the second, whatever was corrected since."""
     plain = _open(world, demande, "identity_sealed")
-    return identity_from_plain(plain.get("admitted", plain))
+    return identity_from_plain(plain), identity_from_plain(plain.get("admitted", plain))
 
 
 def seal_identity(world: World, demande: Demande, identity: Identity, admitted: Identity | None = None) -> None:

@@ -244,9 +244,14 @@ def attached_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, list[D
 
 def live_on_contact(session: Session, contact_digest: bytes) -> int:
     """How many live demandes use this contact; nobody else can count it before this transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
-        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(contact_digest[:8], "big", signed=True))))
+    wait_for_turn(session, contact_digest)
     return session.connection().scalar(_LIVE_ON_CONTACT, {"digest": contact_digest}) or 0
+
+
+def wait_for_turn(session: Session, digest: bytes) -> None:
+    """One transaction at a time for this digest, until it ends."""
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], "big", signed=True))))
 
 
 def placed_by(session: Session, batch_id: UUID) -> Mapping[UUID, Demande]:
