@@ -159,6 +159,13 @@ def test_another_spelling_of_a_token_is_none() -> None:
         verify_date.decoded("AB==")
 
 
+def test_what_is_nested_too_deep_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "tirage.json").write_bytes(b"[" * 100000)
+    command = [sys.executable, verify_date.__file__, "tirage.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ILLISIBLE" in done.stdout, done.stderr) == (2, True, "")
+
+
 @pytest.mark.parametrize("token", ["", "AAAA", "=", base64.b64encode(b"no token").decode()])
 def test_what_is_no_token_is_unreadable(run: Run, token: str) -> None:
     assert run([{**stamp(IN_TIME), "token": token}])[0] == 2
