@@ -22,6 +22,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from booking.domain import witness
+from booking.gateways.catalogues import ROOT
 from tests.support.tsa import Authority
 from tests.verifier.test_verify_draw import LINES, RIGHT, drawn, without_private
 from tests.verifier.test_verify_struck import DRAWN, PLACES, corrected, of_leaf, of_place
@@ -159,6 +160,13 @@ def test_what_is_not_changed_is_accepted() -> None:
     """R-120: also the file of a draw with too few lines for numbers per half-day."""
     assert all(accepted(bundle) for bundle in BUNDLES.values())
     assert BUNDLES["few lines"]["compatible"] == []
+
+
+def test_what_only_the_signature_covers_is_said_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "verifier.md").read_text("utf-8")
+    said = guide.split("**Ce que seule la signature du fichier couvre.**")[1].split("**")[0]
+    for name in {*SIGNED_ONLY[0], *SIGNED_ONLY[1], "evidence", "replaces", "waiting", "placed"}:
+        assert f"`{name}`" in said
 
 
 @given(WHERE, st.sampled_from(VALUES) | ANY)
