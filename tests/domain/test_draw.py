@@ -247,6 +247,17 @@ def test_the_odds_of_each_class_are_public() -> None:
     ]
 
 
+@pytest.mark.parametrize(("drawn", "said"), [(1, 0), (4, 0), (5, 3)])
+def test_the_odds_of_a_handful_of_lines_would_be_their_half_days(drawn: int, said: int) -> None:
+    """R-120: the full bundle is the public one and what it opens; both are found right."""
+    public, full = bundles([one for one in LINES if one.code == rules.DRAWN][:drawn])
+    assert len(public["compatible"]) == said
+    assert rules.check_public(canonical(public), verifies) == []
+    assert rules.check_full(canonical(full), verifies) == []
+    shown = {**public, "compatible": [{"class": CLASSES[0], "places": 2, "waiting": 1}]}
+    assert rules.check_public(canonical(shown), verifies)
+
+
 FULL_BYTES = canonical(bundles()[1])
 PUBLIC_BYTES = canonical(bundles()[0])
 
