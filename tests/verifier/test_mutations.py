@@ -190,15 +190,24 @@ def test_nothing_stands_twice(where: tuple[str, Place]) -> None:
     assert not unseen(name, doubled(BUNDLES[name], path))
 
 
-@given(WHERE, st.text(max_size=8), st.sampled_from(VALUES) | ANY)
-def test_nothing_comes(where: tuple[str, Place], member: str, value: object) -> None:
-    name, path = where
-    inside = at(BUNDLES[name], path)
+def added(bundle: Any, path: Place, member: str, value: object) -> Any:
+    """One more member, or one more item at the end; a value that holds nothing stays."""
+    inside = at(bundle, path)
     if isinstance(inside, dict):
         inside = {member: value, **inside}
     elif isinstance(inside, list):
         inside = [*inside, value]
-    assert not unseen(name, replaced(BUNDLES[name], path, inside))
+    return replaced(bundle, path, inside)
+
+
+@given(WHERE, st.text(max_size=8), st.sampled_from(VALUES) | ANY)
+@example(("public", ("beacon",)), "beside", "it")
+@example(("full", ("evidence", 1)), "beside", "it")
+@example(("full", ("private", 0)), "beside", "it")
+@example(("full", ("private",)), "", FULL["private"][0])
+def test_nothing_comes(where: tuple[str, Place], member: str, value: object) -> None:
+    name, path = where
+    assert not unseen(name, added(BUNDLES[name], path, member, value))
 
 
 @pytest.mark.deep
@@ -206,5 +215,6 @@ def test_nothing_comes(where: tuple[str, Place], member: str, value: object) -> 
 def test_no_value_anywhere_becomes_any_of_these(name: str) -> None:
     bundle = BUNDLES[name]
     for path in PLACES_IN[name]:
-        for changed in (removed(bundle, path), doubled(bundle, path), *(replaced(bundle, path, v) for v in VALUES)):
+        changes = [removed(bundle, path), doubled(bundle, path), *(replaced(bundle, path, v) for v in VALUES)]
+        for changed in (*changes, *(added(bundle, path, "beside", v) for v in (None, "", VALUES[-1]))):
             assert not unseen(name, changed), path
