@@ -11,7 +11,7 @@ from booking.services.documents import Document
 from booking.services.filing import Receipt
 from booking.web import access
 
-_FILED, _RENEWED = "dernier_recu", "dernier_papier"
+_FILED, _RENEWED, _ENTRUSTED = "dernier_recu", "dernier_papier", "dossier_confie"
 
 
 def printable(document: Document) -> Response:
@@ -53,3 +53,21 @@ def paper_once(reference: str) -> bool:
         return False
     del session[_RENEWED]
     return True
+
+
+# The file of somebody who is there with their code: one at a time, until the session ends (R-130).
+
+
+def entrusted(right: str) -> None:
+    """Reference and code were right: this session may open that file."""
+    session[_ENTRUSTED] = right
+
+
+def right() -> str:
+    """What opens the file that was entrusted to this session; empty when none was."""
+    return str(session.get(_ENTRUSTED, ""))
+
+
+def hand_back() -> None:
+    """The person left: their file is closed."""
+    session.pop(_ENTRUSTED, None)
