@@ -61,6 +61,7 @@ class File:
     state: DemandeState
     channel: Channel
     proof: Proof
+    family_code: str
     family: str
     motif: str
     identity: Identity
@@ -207,6 +208,7 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande, *,
         state=state,
         channel=demande.channel,
         proof=demande.proof,
+        family_code=demande.family,
         family=family.label.fr if family else demande.family,
         motif=motif.label.fr if motif else demande.motif,
         identity=identity,

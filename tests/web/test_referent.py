@@ -79,6 +79,9 @@ def test_a_referent_files_for_somebody_without_mail_and_prints_the_receipt(claud
     reference = enter(claude, hall)
     paper = claude.get(f"{OWN}/recu/{reference}").text
     assert "Reçu de votre demande" in paper
+    assert f"{hall.public_url}/suivi" in paper
+    assert "France Services Mimizan" in paper
+    assert "Vous avez accepté d’avance une place" in paper
     with hall.reading() as session:
         demande = session.scalars(select(Demande)).one()
     assert (demande.channel, demande.structure, demande.state) == ("referent", MIMIZAN, "waiting")

@@ -62,7 +62,7 @@ def receipt(territory: str, site: str, reference: str) -> str | Response:
     found = papers.receipt_once(opened.reference)
     if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
-    return render_template("guichet/recu.html", place=where, receipt=found, file=opened)
+    return render_template("guichet/recu.html", place=where, **papers.handed_over(found, opened))
 
 
 @blueprint.get("/<territory>/<site>/dossier/<reference>")

@@ -86,7 +86,7 @@ def receipt(territory: str, structure: str, reference: str) -> str | Response:
     found = papers.receipt_once(opened.reference)
     if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
-    return render_template("referent/recu.html", house=where, receipt=found, file=opened)
+    return render_template("referent/recu.html", house=where, **papers.handed_over(found, opened))
 
 
 def _opened(territory: str, structure: str, reference: str) -> File:
