@@ -13,156 +13,24 @@ import json
 import random
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
-from sqlalchemy import MetaData, Table, insert, select
 
+from bench.draw import FAMILY, Row, middle_draw, timed
 from booking.domain import draw as rules
 from booking.domain import matching
 from booking.domain.beacon import LOCAL, local_signature
 from booking.domain.canonical import canonical
 from booking.domain.draw import Commitment, Line, Place
-from booking.ports import World
-from booking.services import draw, slots
-from booking.store import base, migrate
-from booking.store.demande import Demande
-from booking.store.draw import BatchLine, BatchSlot
-from booking.store.log import LogEntry
-from booking.store.outbox import OutboxMessage
-from tests.support import filings
-from tests.support.fakes import world_on
 from verifier import verify_draw
 
-FAMILY, SITES = "emeraude", 3
-WRITTEN: tuple[Any, ...] = (BatchLine, BatchSlot, OutboxMessage)
-READ: tuple[Any, ...] = (Demande, LogEntry)
-Row = dict[str, Any]
-
-
-@contextlib.contextmanager
-def timed(row: Row, name: str, digits: int = 3) -> Iterator[None]:
-    """CPU seconds of what happens inside, under ``name``."""
-    start = time.process_time()
-    yield
-    row[name] = round(time.process_time() - start, digits)
-
-
-# --- P5: a whole draw on a database --------------------------------------------------------------------------
-
-
-def whole_draw(people: int, places: int) -> Row:
-    """Freeze to offers for ``people`` who wait, with its bare twin: the same rows read, hashed and inserted."""
-    row: Row = {"people": people, "places": places}
-    with tempfile.TemporaryDirectory() as folder:
-        engine = base.make_engine(f"sqlite:///{folder}/bench.sqlite3")
-        migrate.upgrade(engine)
-        world = filings.seeded(world_on(engine, Path(folder) / "keys"))
-        slots.plan(world)
-        _populate(world, people)
-        _keep(world, places)
-        steps = draw.STEPS
-        draw.STEPS = tuple(_timed_step(row, step) for step in steps)
-        try:
-            with timed(row, "whole_s"):
-                draw.run_now(world, filings.TERRITORY, FAMILY, "system")
-        finally:
-            draw.STEPS = steps
-        _twin(row, world)
-        engine.dispose()
-    row["ratio"] = round(row["whole_s"] / row["twin_s"], 2)
-    return row
-
-
-def _timed_step(row: Row, step: Callable[[World, UUID], None]) -> Callable[[World, UUID], None]:
-    def run(world: World, batch_id: UUID) -> None:
-        start = time.process_time()
-        step(world, batch_id)
-        row[step.__name__] = round(row.get(step.__name__, 0) + time.process_time() - start, 3)
-
-    return run
-
-
-def _populate(world: World, people: int) -> None:
-    """One real filing, then copies of its rows with secrets, leaves and availabilities of their own."""
-    receipt = filings.by_staff(world)
-    chance = random.Random(1)
-    contact = json.dumps({"email": "a@exemple.invalid", "phone": None, "postal": None}).encode()
-    with world.sessions() as session:
-        first = session.execute(select(Demande.__table__).where(Demande.id == receipt.demande_id)).mappings().one()
-        leaf = session.execute(select(LogEntry.__table__)).mappings().one()
-        demandes, leaves = [], []
-        for number in range(1, people):
-            row_id = world.entropy.uuid(world.clock.now())
-            site = chance.choice(("mont-de-marsan", "dax"))
-            patterns = [[site, day, half] for day in chance.sample(range(5), 2) for half in ("am", "pm")]
-            demandes.append(
-                {
-                    **first,
-                    "id": row_id,
-                    "person_id": None,
-                    "reference": f"B{number:07}",
-                    "link_hash": number.to_bytes(32, "big"),
-                    "idempotency_key": f"bench-{number}",
-                    "contact_sealed": world.keys.seal("demande", "contact_sealed", row_id, contact),
-                    "availability": {"patterns": patterns, "excluded": [], "short_notice": False},
-                }
-            )
-            leaves.append(
-                {
-                    **leaf,
-                    "id": world.entropy.uuid(world.clock.now()),
-                    "demande_id": row_id,
-                    "leaf": hashlib.sha256(number.to_bytes(4, "big")).digest(),
-                    "position": None,
-                }
-            )
-        session.execute(insert(Demande), demandes)
-        session.execute(insert(LogEntry), leaves)
-
-
-def _keep(world: World, places: int) -> None:
-    """Only so many slots stay open, spread over what was planned."""
-    from booking.domain.slots import SlotState
-    from booking.store.slots import Slot
-
-    with world.sessions() as session:
-        found = session.scalars(select(Slot).where(Slot.family == FAMILY, Slot.state == SlotState.OPEN)).all()
-        for slot in random.Random(2).sample(found, max(0, len(found) - places)):
-            slot.state = SlotState.USED
-
-
-def _twin(row: Row, world: World) -> None:
-    """The rows that the draw read and wrote, read and written again in plain tables of one transaction."""
-    with world.reading() as session:
-        written = {one: [dict(found) for found in session.execute(select(one.__table__)).mappings()] for one in WRITTEN}
-    bare = MetaData()
-    copies = {one: Table(f"twin_{one.__tablename__}", bare, *_columns(one)) for one in WRITTEN}
-    with world.sessions() as session:
-        bare.create_all(session.connection())
-    with timed(row, "twin_s"):
-        with world.reading() as session:
-            for one in READ:
-                for found in session.execute(select(one.__table__)).mappings():
-                    hashlib.sha256(json.dumps({**found}, default=str, sort_keys=True).encode()).digest()
-        with world.sessions() as session:
-            for one, found in written.items():
-                if found:
-                    session.execute(insert(copies[one]), found)
-    row["inserted"] = sum(map(len, written.values()))
-
-
-def _columns(one: Any) -> list[Any]:
-    from sqlalchemy import Column
-
-    return [Column(column.name, column.type) for column in one.__table__.columns]
+SITES = 3
 
 
 # --- P6, P7: the match ---------------------------------------------------------------------------------------
@@ -225,10 +93,11 @@ def slot_graph(wishes: list[list[int]], width: int, classes: int) -> Any:
 def matches(sizes: Sequence[int], rounds: int) -> Iterator[Row]:
     """Structured and sparse random instances of each size; supply 0.8, 1.0 and 1.1 times the demand.
 
-    The goal is met with 40 slots a class drawn at random and supply 0.8 (ratio 0.3 at 10,000 people, 1.0 at 100,000)
-    and missed elsewhere: at 10,000 about 3 on half-days, 3 to 5 with 40 slots, 8 to 25 with 10, 40 to 120 with 1 or 2;
-    at 100,000 about 13 on half-days, 7 to 9, 13 to 25 and 110 to 310. ``place`` alone stays below scipy with 40 slots a
-    class; what costs is the dates, which scipy does not give. (24 November 2026, a busy machine.)
+    The goal is met with 40 slots a class drawn at random and supply 0.8 (ratio 0.2 at 10,000 people, 0.6 at 100,000)
+    and missed elsewhere: at 10,000 about 2 on half-days, 2 to 4 with 40 slots, 5 to 16 with 10, 55 to 170 with 1 or 2;
+    at 100,000 about 7 on half-days, 4 to 5, 8 to 20 and 120 to 410. ``place`` alone stays below scipy with 40 slots a
+    class; what costs is the dates, which scipy does not give. (24 November 2026, load 10 on 2 cores; one round at
+    100,000.)
     """
     for people in sizes:
         classes = people // 50
@@ -287,11 +156,13 @@ def verifier(people: int, places: int) -> Row:
     frozen_at = datetime(2026, 3, 2, 18, tzinfo=UTC)
     draw_at = frozen_at + timedelta(hours=1)
     number = LOCAL.round_for(draw_at)
-    what = Commitment(
-        "40-landes", FAMILY, "main", 1, 4, None, frozen_at, {}, (0, bytes(32)), "local", "local", number, draw_at
-    )
     with timed(row, "draw_s"):
-        commitment = rules.commitment_bytes(what, lines, capacity)
+        frozen = (frozen_at, rules.frozen_root(lines), Counter(line.code for line in lines))
+        what = Commitment(
+            *("40-landes", FAMILY, "main", 1, 4, None, *frozen, {}),
+            *((0, bytes(32)), "local", "local", number, draw_at),
+        )
+        commitment = rules.commitment_bytes(what, capacity)
         outcome = rules.run(lines, capacity, rules.seed(commitment, local_signature(number)))
         public = rules.public_bundle(json.loads(commitment), [], local_signature(number), lines, outcome)
         data = canonical(rules.full_bundle(public, lines, outcome))
@@ -307,11 +178,11 @@ def verifier(people: int, places: int) -> Row:
 
 def measure(quick: bool) -> dict[str, list[Row]]:
     sizes = (500, 1_000) if quick else (2_500, 5_000, 10_000)
-    big = 2_000 if quick else 100_000
+    big, rounds = (2_000, 1) if quick else (100_000, 3)
     return {
-        "P5 whole draw, freeze to offers (goal: at most 4 × twin)": [whole_draw(size, size // 20) for size in sizes],
+        "P5 whole draw, freeze to offers (goal: at most 4 × twin)": [middle_draw(size, rounds) for size in sizes],
         "P6 match (goal: the maximum, in priority order, ratio at most 1)": [
-            *matches((1_000, 2_000) if quick else (10_000, 100_000), 1 if quick else 3)
+            *matches((1_000, 2_000) if quick else (10_000, 100_000), rounds)
         ],
         "P7 101 départements, 150,000 slots (goal: at most 60 s)": [country(3 * big, 3 * big // 2)],
         "verifier (goal: 100,000 lines in 5 s)": [verifier(size, size // 12) for size in (big // 4, big // 2, big)],

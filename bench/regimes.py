@@ -25,14 +25,18 @@ from bench.regimes_before import (
     COHORT_FIRST,
     COUNTRY,
     DRAW_ORDER,
+    EACH_MENDED,
+    FIFTEEN,
     NO_STANDBY,
     NOW,
     PROOF,
+    TWENTY_FIVE,
     UNTICKED,
     RuleSet,
 )
 from bench.regimes_data import profile
 from bench.regimes_scalper import Plan, Seller
+from bench.regimes_spellings import SPELLERS
 
 Row = Mapping[str, Any]
 LOOKS = (0.99, 0.98, 0.95, 0.9, 0.8)
@@ -110,11 +114,13 @@ def threshold(how: Size) -> list[Row]:
 
 
 def product(how: Size, load: float) -> list[Row]:
-    """H: the domain's code, each attempt of a seller; at high demand also under the rules that changed."""
+    """H: the domain's code, each attempt of a seller; also under the rules that changed (some at high demand only)."""
     rows = []
     for kind in (one for one in SELLERS if how.like in one.label):
-        both = kind in CHANGED and load == resale.HIGH
-        rows += [_attempt(kind, load, how, rules) for rules in ((BEFORE, NOW) if both else (NOW,))]
+        earlier: tuple[RuleSet, ...] = (EACH_MENDED,) if kind in SPELLERS else ()
+        if kind in CHANGED and load == resale.HIGH:
+            earlier = (BEFORE,)
+        rows += [_attempt(kind, load, how, rules) for rules in (*earlier, NOW)]
     return rows
 
 
@@ -133,13 +139,25 @@ def alternatives(how: Size) -> list[Row]:
         (Informed, UNTICKED),
         (Informed, PROOF),
         (Informed, NO_STANDBY),
+        (Informed, FIFTEEN),
     )
     return [_attempt(kind, resale.HIGH, how, rules) for kind, rules in tried]
 
 
-def _attempt(kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0) -> Row:
+def groups(how: Size) -> list[Row]:
+    """How many share one chance of a call at short notice (R-71), where somebody knows who can be called."""
+    return [
+        _attempt(Informed, load, how, rules, seeds=how.seeds)
+        for load in how.demands
+        for rules in (FIFTEEN, TWENTY_FIVE, NOW)
+    ]
+
+
+def _attempt(
+    kind: type[Seller], load: float, how: Size, rules: RuleSet, looks: float = 1.0, *, seeds: Sequence[int] = ()
+) -> Row:
     about = Plan(0, 0, looks=looks, rules=rules)
-    seeds = how.seeds if rules is NOW else how.half
+    seeds = seeds or (how.seeds if rules in (NOW, EACH_MENDED) else how.half)
     return resale.attempt(kind, load, seeds, how.training, how.weeks, about).plain()
 
 
@@ -151,7 +169,9 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "product_low": lambda how: product(how, resale.LOW),
     "counter": counter,
     "alternatives": alternatives,
+    "groups": groups,
     "corrections": lambda how: honest.corrections(how.fewer),
+    "one_document": lambda how: honest.one_document(how.fewer),
     "reserves": lambda how: questions.reserves(how.fewer),
     "ageing": lambda how: questions.ageing(how.fewer, how.queue_weeks),
     "silence": lambda how: questions.silence(how.fewer),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import ClassVar
@@ -12,11 +11,12 @@ from typing import ClassVar
 from bench.regimes_office import Office
 from bench.regimes_people import THIN, Person, SimSlot
 from bench.regimes_scalper import CONCENTRATED, HUGE, MANY, Plan, Seller
+from bench.regimes_spellings import SPELLERS
 from booking.domain import guichet
 from booking.domain.demande import Availability, DemandeState, Half
 from booking.domain.errors import InvalidInput
 from booking.domain.guichet import Arrival, DocumentKind, Mismatch, Outcome
-from booking.domain.identity import Identity, joining_values
+from booking.domain.identity import Identity
 from booking.domain.slots import SlotState
 
 HIGH_RANK = 8
@@ -251,49 +251,6 @@ class Informed(Standby):
         return self.mostly_clients(self.office.first_for(slot))
 
 
-class Variants(Seller):
-    """Each client is filed under more spellings; the counter mends the spelling of whichever is drawn first."""
-
-    label = "more spellings of each client"
-    spellings: ClassVar[str] = "xyz"
-
-    def filed(self, person: Person) -> None:
-        super().filed(person)
-        if not person.client or person.identity is None:
-            return
-        keys = set(joining_values(person.identity))
-        for letter in self.spellings:
-            spelling = replace(person.identity, family_name=f"{person.identity.family_name}{letter}")
-            if keys.isdisjoint(joining_values(spelling)):
-                self.file_fake(Person(person.availability, identity=spelling, owner=person))
-
-    def fake_offered(self, fake: Person, slot: SimSlot) -> None:
-        owner = fake.owner
-        if owner is not None and owner.state in (DemandeState.WAITING, DemandeState.PAUSED):
-            owner.attached = True
-            self.office.confirm(fake, slot)
-        else:
-            self.office.withdraw(fake)
-
-    def visited(self, person: Person, slot: SimSlot) -> bool:
-        owner = person.owner
-        if (
-            owner is None
-            or owner.number not in self.office.live
-            or not self.one_person(person.identity, owner.identity)
-        ):
-            return False
-        self.office.serve(person, slot, owner)
-        return True
-
-
-class OneVariant(Variants):
-    """The same with one."""
-
-    label = "one more spelling of each client"
-    spellings: ClassVar[str] = "x"
-
-
 SELLERS: tuple[type[Seller], ...] = (
     Seller,
     Silent,
@@ -308,8 +265,7 @@ SELLERS: tuple[type[Seller], ...] = (
     Thin,
     Standby,
     Informed,
-    Variants,
-    OneVariant,
+    *SPELLERS,
     WalkIn,
 )
 CHANGED: tuple[type[Seller], ...] = (

@@ -29,15 +29,20 @@ class RuleSet:
     office: Rules = field(default_factory=Rules)
     ticks: float = 0.7
     bearer_received: bool = False
+    one_document: bool = True
+    """R-75: what would be mended for a document is not, if the same document opens another entry."""
 
 
 NOW = RuleSet("now")
 BEFORE = RuleSet("before", "before", Rules(standby_order="draw"), OPT_IN, bearer_received=True)
 COUNTRY = RuleSet("country does not count", "country")
+EACH_MENDED = RuleSet("each spelling is mended", one_document=False)
 DRAW_ORDER = RuleSet("order of the last draw", office=Rules(standby_order="draw"))
 COHORT_FIRST = RuleSet("cohort first, new lottery", office=Rules(standby_order="cohort"), ticks=OPT_IN)
-UNTICKED = RuleSet("groups of 15, box not ticked", ticks=OPT_IN)
-PROOF = RuleSet("the same, proof after", office=Rules(unused_needs_proof=True), ticks=OPT_IN)
+FIFTEEN = RuleSet("groups of 15", office=Rules(group=15))
+TWENTY_FIVE = RuleSet("groups of 25", office=Rules(group=25))
+UNTICKED = RuleSet("groups of 15, box not ticked", office=Rules(group=15), ticks=OPT_IN)
+PROOF = RuleSet("the same, proof after", office=Rules(unused_needs_proof=True, group=15), ticks=OPT_IN)
 NO_STANDBY = RuleSet("no calls below 72 hours", office=Rules(standby=False))
 
 

@@ -13,9 +13,21 @@ from typing import Any
 from bench.regimes_before import BEFORE, COUNTRY, NOW, RuleSet, may_correct
 from bench.regimes_market import interval
 from bench.regimes_scalper import POOL
-from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity
+from booking.domain import correction
+from booking.domain.correction import Rival
+from booking.domain.identity import (
+    BirthDate,
+    Identifier,
+    IdentifierKind,
+    Identity,
+    birth_values,
+    joining_values,
+    sought_values,
+)
 
 PEOPLE = 20_000
+WAITING = (300, 5_000)
+"""Others who wait for the same thing: a large office, and a whole country's."""
 Row = Mapping[str, Any]
 
 
@@ -31,6 +43,10 @@ class Slips:
     married: float = 0.02
     swapped: float = 0.02
     place_left_out: float = 0.1
+    filed_twice: float = 0.05
+    """Of all people: those who file once more while they wait, typing everything anew."""
+    twin: float = 0.003
+    """Of all people: those whose twin waits for the same thing."""
 
 
 SLIPS = Slips()
@@ -122,3 +138,84 @@ def _married(chance: random.Random, filed: Identity) -> Identity:
 
 def _swapped(chance: random.Random, filed: Identity) -> Identity:
     return replace(filed, family_name=filed.given_names, given_names=filed.family_name)
+
+
+# --- one document, one entry (R-75) --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filer:
+    """Somebody with one entry or two, and perhaps a twin who waits as well."""
+
+    document: Identity
+    entries: tuple[Identity, ...]
+    twin: Identity | None
+
+
+FILERS: dict[str, Callable[[Filer], bool]] = {
+    "everybody": lambda filer: True,
+    "filed twice, two entries": lambda filer: len(filer.entries) == 2,
+    "twins": lambda filer: filer.twin is not None,
+    "filed once, no twin": lambda filer: len(filer.entries) == 1 and filer.twin is None,
+}
+
+
+def one_document(seeds: Sequence[int]) -> list[Row]:
+    """Per 1,000 people of each group: whom a counter would have received, and receives for no entry because of R-75.
+
+    Nobody has a letter corrected before the draw here, and no twin's document was seen: both would be received.
+    """
+    rows: list[Row] = []
+    for waiting in WAITING:
+        found: dict[str, list[float]] = {label: [] for label in FILERS}
+        for seed in seeds:
+            chance = random.Random(f"one document:{seed}")
+            others = _by_birth([_case(chance, -index).filed for index in range(1, waiting + 1)])
+            people = [_filer(chance, index) for index in range(PEOPLE)]
+            lost = [_left_out(one, others) for one in people]
+            for label, belongs in FILERS.items():
+                group = [gone for one, gone in zip(people, lost, strict=True) if belongs(one)]
+                found[label].append(1000 * sum(group) / len(group))
+        for label, shares in found.items():
+            mean, low, high = interval(shares)
+            bounds = {"low": round(max(0.0, low), 1), "high": round(high, 1)}
+            rows.append({"waiting": waiting, "people": label, "lost_per_1000": round(mean, 1), **bounds})
+    return rows
+
+
+def _by_birth(entries: Sequence[Identity]) -> dict[bytes, list[Identity]]:
+    found: dict[bytes, list[Identity]] = {}
+    for entry in entries:
+        found.setdefault(entry.birth.evidence.encode(), []).append(entry)
+    return found
+
+
+def _filer(chance: random.Random, index: int) -> Filer:
+    case = _case(chance, index)
+    entries = [case.filed]
+    if chance.random() < SLIPS.filed_twice:
+        again = _as_typed(chance, case.document)
+        if set(joining_values(case.filed)).isdisjoint(sought_values(again)):
+            entries.append(again)
+    twin = None
+    if chance.random() < SLIPS.twin:
+        number = Identifier(IdentifierKind.AGDREF, f"{index:09d}T")
+        twin = replace(case.document, given_names=chance.choice(POOL.given), identifiers=(number,))
+        twin = _as_typed(chance, twin)
+    return Filer(case.document, tuple(entries), twin)
+
+
+def _left_out(filer: Filer, others: Mapping[bytes, Sequence[Identity]]) -> bool:
+    """Received for one of the entries before R-75, and for none with it."""
+    strangers = [other for part in birth_values(filer.document) for other in others.get(part, ())]
+    strangers += [filer.twin] if filer.twin else []
+    kept = [one for one in filer.entries if one == filer.document or may_correct(NOW, one, filer.document)]
+    return bool(kept) and not any(_received(one, filer, strangers) for one in kept)
+
+
+def _received(entry: Identity, filer: Filer, strangers: Sequence[Identity]) -> bool:
+    if not correction.mends(entry, filer.document):
+        return True
+    rivals = [*strangers, *(one for one in filer.entries if one is not entry)]
+    shown = replace(filer.document, identifiers=entry.identifiers)
+    return not correction.opens_another(entry, shown, [Rival(one, one, proven=False) for one in rivals])

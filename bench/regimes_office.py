@@ -108,6 +108,7 @@ class Office:
         person.state = state
         if state in (DemandeState.SERVED, DemandeState.WITHDRAWN, DemandeState.CLOSED):
             self.live.pop(person.number, None)
+            person.ended_at = self.now
 
     def withdraw(self, person: Person) -> None:
         """The need is over; a slot that was held is free again."""
@@ -334,7 +335,8 @@ class Office:
         comes_up_at = standby.comes_up_at(slot.start_at, slot.freed_at, self.scene.family.lead)
         place = standby.place_bytes("", slot.site, slot.guichet, slot.start_at, comes_up_at)
         seed = standby.seed(place, f"{self.seed}:{standby.round_at(comes_up_at)}".encode())
-        ordered = draw.order(lines, seed) if self.rules.standby_order == "cohort" else standby.order(lines, seed)
+        of_cohort = self.rules.standby_order == "cohort"
+        ordered = draw.order(lines, seed) if of_cohort else standby.order(lines, seed, self.rules.group)
         return [self.listed[line.leaf][0] for line in ordered]
 
     def first_for(self, slot: SimSlot) -> list[Person]:
@@ -348,7 +350,7 @@ class Office:
         if self.rules.standby_order == "cohort":
             known = [line for line in oldest_first if line.cohort == oldest_first[0].cohort]
         else:
-            known = list(standby.first_group(oldest_first))
+            known = list(standby.first_group(oldest_first, size=self.rules.group))
         return [self.listed[line.leaf][0] for line in known]
 
     def _may_be_called(self, person: Person, slot: SimSlot) -> bool:

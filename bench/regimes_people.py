@@ -18,6 +18,7 @@ from booking.domain.demarche import Catalogue, DrawTimes, Family
 from booking.domain.draw import Place
 from booking.domain.identity import Identity
 from booking.domain.slots import PlannedSlot, SlotState
+from booking.domain.standby import GROUP
 from booking.domain.territory import Opening, Territory
 from booking.domain.waitlist import Pause, PauseReason
 
@@ -36,6 +37,7 @@ class Rules:
 
     ``order``: cohort, lottery or deadline. ``instant``: None, “left over” or “any” (assignment at filing).
     ``standby_order``: group (the rule), cohort (oldest first, new lottery), or draw: the order of the last one.
+    ``group``: how many share one chance of a call.
     """
 
     order: str = "cohort"
@@ -49,6 +51,7 @@ class Rules:
     unused_needs_proof: bool = False
     standby: bool = True
     standby_order: str = "group"
+    group: int = GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class Person:
     asked_at: datetime | None = None
     dated_at: datetime | None = None
     served_at: datetime | None = None
+    ended_at: datetime | None = None
     lapsed: bool = False
     drawn_as: tuple[DemandeState, bool, int | None] | None = None
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from bench.regimes_before import BEFORE, NO_STANDBY, NOW, PROOF, UNTICKED
+from bench.regimes_before import BEFORE, FIFTEEN, NO_STANDBY, NOW, PROOF, UNTICKED
 from bench.regimes_market import interval
 from bench.regimes_office import Office
 from bench.regimes_people import (
@@ -257,7 +257,8 @@ def unused(seeds: Sequence[int], weeks: int, loads: Sequence[float]) -> list[Row
     scene = wide_scene(weeks)
     variants = (
         ("the rule", NOW),
-        ("the same, box not ticked at first", UNTICKED),
+        ("groups of 15", FIFTEEN),
+        ("groups of 15, box not ticked at first", UNTICKED),
         ("before: not ticked, order of the last draw", BEFORE),
         ("no calls below 72 hours", NO_STANDBY),
         ("not ticked, proof after an unused place", PROOF),

@@ -25,7 +25,6 @@ HANDLING_EUR = 5
 NAME_EUR = 1
 LOW, HIGH = 0.7, 1.5
 WARM_UP_WEEKS = 8
-SHARES = (0.04, 0.15, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def attempt(
 
 
 def _plans(kind: type[Seller], about: Plan) -> list[Plan]:
-    shares = (0.5,) if kind.names_matter else SHARES
+    shares = (0.5,) if kind.names_matter else kind.shares
     return [
         replace(about, fakes=stock, share=share, odds=odds)
         for stock, odds, share in itertools.product(kind.stocks, kind.odds, shares)

@@ -108,6 +108,8 @@ class Seller:
     """Numbers of entries worth trying."""
     odds: ClassVar[tuple[float, ...]] = (1 / 3,)
     """Thresholds worth trying, where the seller waits for good odds."""
+    shares: ClassVar[tuple[float, ...]] = (0.04, 0.15, 0.4)
+    """Shares of clients among the seekers worth trying."""
     controls: ClassVar[float] = 0.25
     """Share of seekers who are treated like clients and never pay, if clients are fewer: they cost no precision."""
     everybody_short_notice: ClassVar[bool] = False

@@ -18,7 +18,8 @@ from booking import bootstrap
 from booking import settings as environment
 from booking.gateways.keyring import PURPOSES
 from booking.ports import World
-from booking.services import accounts, demonstration_accounts, log, slots
+from booking.services import accounts, demonstration_accounts, draw, log, slots
+from booking.store.draw import BatchLine
 from booking.store.journal import JournalRow
 from booking.store.log import LogNode
 from tests.support import filings
@@ -260,6 +261,25 @@ def test_a_draw_now_says_first_what_it_will_do(capsys: pytest.CaptureFixture[str
     assert entry.main(["draw", "run", "--now", "--family", "none"]) == 2
     with pytest.raises(SystemExit):
         entry.main(["draw", "run"])
+
+
+def test_a_draw_is_compared_and_its_full_file_handed_over(
+    capsys: pytest.CaptureFixture[str], ready: World, tmp_path: Path
+) -> None:
+    """R-128, R-129"""
+    slots.plan(ready)
+    filings.by_staff(ready)
+    batch_id = draw.run_now(ready, TERRITORY, FAMILY, "system")
+    file = tmp_path / "complet.json"
+    assert entry.main(["draw", "export", str(batch_id), str(file)]) == 0
+    assert (len(file.with_name("complet.json.sig").read_bytes()), file.stat().st_mode & 0o777) == (64, 0o600)
+    assert entry.main(["draw", "export", str(batch_id), str(file)]) == 1
+    assert "exists already" in capsys.readouterr().out
+    assert entry.main(["draw", "verify"]) == 0
+    with ready.sessions() as session:
+        session.execute(update(BatchLine).values(priority=0))
+    assert entry.main(["draw", "verify"]) == 1
+    assert f"WRONG: draw {TERRITORY}/{FAMILY}/1: its lines or places" in capsys.readouterr().out
 
 
 # --- accounts ------------------------------------------------------------------------------------------------

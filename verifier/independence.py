@@ -6,7 +6,8 @@
 HEURES.csv has one ``leaf;hour`` a line (any text that sorts in time): a delegate opens them from the log's entries.
 Inside each (priority, cohort) the rank must owe nothing to the hour. The statistic is the sum over cohorts of the
 products of centred ranks, divided by its exact standard deviation when every order is equally likely (van Elteren's way
-of adding strata to Spearman's correlation). Standard library only. Exit code: 0 nothing to see, 1 flagged.
+of adding strata to Spearman's correlation). Standard library only. Exit code: 0 nothing to see, 1 flagged, 2
+unreadable.
 """
 
 from __future__ import annotations
@@ -43,18 +44,22 @@ def independence(strata):
 
 
 def strata_of(bundle, hours):
-    """(hour, rank) pairs of the drawn lines whose hour is known, by (priority, cohort)."""
+    """(hour, rank) pairs of the drawn lines whose hour is known, by (priority, cohort); struck lines have no rank."""
     strata = defaultdict(list)
     for row in bundle["lines"]:
-        if row["code"] == "W" and row["leaf"] in hours:
+        if "rank" in row and row["leaf"] in hours:
             strata[row["priority"], row["cohort"]].append((hours[row["leaf"]], row["rank"]))
     return list(strata.values())
 
 
 def main():
-    draw, table = (Path(name) for name in sys.argv[1:])
-    hours = dict(line.split(";", 1) for line in table.read_text().split())
-    p = independence(strata_of(json.loads(draw.read_bytes()), hours))
+    try:
+        draw, table = (Path(name) for name in sys.argv[1:])
+        hours = dict(line.split(";", 1) for line in table.read_text(encoding="utf-8").split())
+        p = independence(strata_of(json.loads(draw.read_bytes()), hours))
+    except Exception as error:  # whatever a file brings about: nothing was shown, nobody is accused
+        print(f"ILLISIBLE : {error!r}")
+        return 2
     print(f"p = {p:.2g} : {'L’HEURE A COMPTÉ' if p < LEVEL else 'rien ne montre que l’heure a compté'}")
     return 1 if p < LEVEL else 0
 

@@ -29,6 +29,7 @@ SIGNED_DATA, TST_INFO, SHA256 = map(
     bytes.fromhex, ("2a864886f70d010702", "2a864886f70d0109100104", "608648016503040201")
 )
 INTEGER, OCTETS, OID, DATE, SEQUENCE, SET, TAGGED = 0x02, 0x04, 0x06, 0x18, 0x30, 0x31, 0xA0
+MEMBERS = {"rfc3161": {"kind", "at", "authority", "token"}, "mail": {"kind", "at", "message_id"}}
 NO_STAMP = "ce n'est pas un horodatage RFC 3161 sur un SHA-256"
 
 
@@ -104,10 +105,17 @@ def in_time(bundle, report):
     promise = bundle["commitment"]
     limit = datetime.fromisoformat(promise["beacon"]["at"]) - MARGIN
     stamps, mails = set(), set()
+    tidy = type(bundle["evidence"]) is list and all(map(well_formed, bundle["evidence"]))
+    report.check(tidy, "forme", "une preuve de la date dit trop, ou trop peu")
+    if not tidy:
+        return stamps, mails
+    order = [(proof["at"], proof["kind"], proof.get("message_id", "")) for proof in bundle["evidence"]]
+    once = len({*map(bytes_of, bundle["evidence"])}) == len(order)
+    report.check(once and order == sorted(order), "forme", "les preuves de la date sont en désordre, ou en double")
     for proof in bundle["evidence"]:
         at = datetime.fromisoformat(proof["at"])
         if proof["kind"] == "rfc3161":
-            imprint, said = stamped(base64.b64decode(proof["token"], validate=True))
+            imprint, said = stamped(decoded(proof["token"]))
             over = imprint == hashlib.sha256(bytes_of(promise)).digest()
             report.check(over and said == at, "horodatage", "le jeton porte sur autre chose, ou sur une autre date")
             if over and said <= limit:
@@ -115,6 +123,22 @@ def in_time(bundle, report):
         elif at <= limit:
             mails.add(proof["message_id"])
     return stamps, mails
+
+
+def well_formed(proof):
+    """A known kind with its members, all of them texts that can be printed, and an instant as everywhere else."""
+    told = all(type(one) is str and one.isprintable() for one in proof.values())
+    if not told or proof.keys() != MEMBERS.get(proof["kind"]):
+        return False
+    return f"{datetime.fromisoformat(proof['at']):%Y-%m-%dT%H:%M:%SZ}" == proof["at"]
+
+
+def decoded(text):
+    """Bytes of base64; ValueError for any other spelling of the same bytes."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError(NO_STAMP)
+    return data
 
 
 def check_evidence(bundle, report, authority=None):
@@ -157,13 +181,13 @@ def check_authority(path):
 
 def check_file(path, authority, report):
     data = path.read_bytes()
-    bundle = json.loads(data)
+    bundle = json.loads(data, parse_float=str, parse_constant=str)
     if bytes_of(bundle) != data:
         raise ValueError("ces octets ne sont pas sous forme canonique (RFC 8785)")
     print(f"{path.name} : engagement {hashlib.sha256(bytes_of(bundle['commitment'])).hexdigest()}")
     stamps, mails = check_evidence(bundle, report, authority)
     for proof in bundle["evidence"]:
-        print(f"  {proof['at']} {proof['kind']} {proof.get('authority') or proof['message_id']}")
+        print(f"  {proof['at']} {proof['kind']} {proof.get('authority') or proof.get('message_id')}")
     if stamps and not authority:
         report.notes.append("signature de l'horodatage non vérifiée : donnez --autorite")
     if mails:
@@ -180,7 +204,7 @@ def main():
             check_authority(asked.autorite)
         for path in asked.tirage:
             check_file(path, asked.autorite, report)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
         print(f"ILLISIBLE : {error if isinstance(error, OSError) else repr(error)}")
         return 2
     lines = [f"  à savoir : {note}" for note in report.notes] + [f"  DIFFÈRE {fault}" for fault in report.faults]

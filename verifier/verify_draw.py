@@ -10,14 +10,10 @@ signature is checked as well, else it is said that it was not. Exit code: 0 noth
 with the program that draws.
 """
 
-from __future__ import annotations
-
 import argparse
-import gc
 import hashlib
 import hmac
 import json
-import sys
 import unicodedata
 from collections import Counter
 from datetime import datetime, timedelta
@@ -32,9 +28,13 @@ except ImportError:  # this file is alone: whatever can be checked without its n
         report.notes.append("date de l'engagement non vérifiée : verify_date.py n'est pas dans ce dossier")
 
 
-LISTED = {"leaf", "code", "priority", "cohort", "private"}
-DRAWN = LISTED | {"key", "rank", "placed"}
+LISTED = {"leaf": str, "code": str, "priority": int, "cohort": int, "private": str}
+DRAWN = LISTED | {"key": str, "rank": int, "placed": bool}
+ODDS = {"class": str, "places": int, "waiting": int}
+ROUND = {"source": str, "chain": str, "public_key": str, "round": int, "at": str}
+PROMISE = {*"v territory family kind number main_number previous frozen root counts capacity rules log beacon".split()}  # noqa: SIM905
 MEMBERS = {"v", "commitment", "evidence", "beacon", "seed", "lines", "compatible", "last_rank", "placed"}
+COUNTED_FROM = 5  # drawn lines: of fewer, numbers per half-day would show the half-days of one (R-120)
 
 
 def sha(data):
@@ -64,27 +64,30 @@ class Report:
 # --- bytes ---------------------------------------------------------------------------------------------------
 
 
-encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-
-
 def canonical(value):
     """RFC 8785 for values without floats."""
-    return encode(value).encode()
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read(data):
     """The value of canonical bytes; ValueError for any other bytes."""
-    value = json.loads(data, parse_float=lambda text: None, parse_constant=lambda text: None)
+    # A number that not every reader holds exactly comes out as something else than it went in.
+    value = json.loads(data, parse_int=lambda n: min(int(n), 2**53 - 1, key=abs), parse_float=str, parse_constant=str)
     if canonical(value) != data or not unicodedata.is_normalized("NFC", data.decode()):
         raise ValueError("ces octets ne sont pas sous forme canonique (RFC 8785)")
     return value
 
 
-def raw(text):
-    """Bytes of lower-case hex; ValueError for any other text."""
-    if bytes.fromhex(text).hex() != text:
+def raw(text, size=None):
+    """Bytes of lower-case hex, ``size`` of them if it is given; ValueError for any other text."""
+    if bytes.fromhex(text).hex() != text or size not in (None, len(text) // 2):
         raise ValueError(f"hexadécimal attendu : {text}")
     return bytes.fromhex(text)
+
+
+def types(value):
+    """Members and their types, to be compared at once: Python takes 1 for true."""
+    return {name: type(member) for name, member in value.items()}
 
 
 def merkle(level):
@@ -102,25 +105,26 @@ def check_commitment(promise, report):
     """Rule, dates, round and places of one commitment."""
     beacon = promise["beacon"]
     at, frozen = map(datetime.fromisoformat, (beacon["at"], promise["frozen"]))
-    report.check(promise["v"] == "RDV-LOT-1", "règle", f"règle inconnue : {promise['v']}")
+    held = promise.keys() == PROMISE and types(beacon) == ROUND and types(promise["log"]) == {"size": int, "root": str}
+    held = held and all(rule.keys() == {"number", "sha256", "decision"} for rule in promise["rules"].values())
+    report.check(held and promise["v"] == "RDV-LOT-1", "règle", "règle inconnue, ou membres inattendus")
     first = max(1, -((1692803367 - int(at.timestamp())) // 3) + 1)
     report.check(beacon["round"] == first, "tour", f"{beacon['round']} n'est pas le premier tour après {beacon['at']}")
     report.check(at - frozen >= timedelta(minutes=60), "délai", "liste figée moins de 60 minutes avant la balise")
     # Classes come in the order of dates: site/family/date/half → (date, half, site, family).
     keys = [(*row["class"].split("/")[2:], *row["class"].split("/")[:2]) for row in promise["capacity"]]
-    tidy = all(row["places"] == sorted(row["places"]) for row in promise["capacity"])
+    tidy = all(row["places"] == sorted(row["places"]) and len(row) == 2 for row in promise["capacity"])
     report.check(keys == sorted(set(keys)) and tidy, "places", "classes ou places en désordre, ou en double")
 
 
 def check_list(bundle, report):
     """Members, lines, root, counts: the list is the one that was committed, and nothing is said beside it."""
-    promise, rows = bundle["commitment"], bundle["lines"]
-    struck = {one.get("leaf") for one in bundle.get("struck", ())}
-    inside = bundle.keys() - {"private"} in (MEMBERS, MEMBERS | {"struck", "replaces"})
+    promise, rows = bundle["commitment"], [] + bundle["lines"]  # as further down: only a list can be added to a list
+    inside = bundle.keys() - {"private"} in (MEMBERS, MEMBERS | {"struck", "replaces"}) and len(bundle["beacon"]) == 2
     report.check(inside and bundle["v"] == promise["v"], "forme", "membres inattendus")
-    report.each([row["leaf"] for row in rows if not well_formed(row, struck)], "forme", "ligne mal formée")
-    leaves = [row["leaf"] for row in rows]
-    report.check(leaves == sorted(set(leaves)), "liste", "lignes en désordre, ou une feuille deux fois")
+    report.each([row["leaf"] for row in rows if not well_formed(row)], "forme", "ligne mal formée")
+    tidy = [row["leaf"] for row in rows] == sorted({row["leaf"] for row in rows})
+    report.check(tidy, "liste", "lignes en désordre, ou une feuille deux fois")
     shown = '{{"code":"{code}","cohort":{cohort},"leaf":"{leaf}","priority":{priority}}}'.format_map
     root = merkle([sha(b"\x00" + shown(row).encode() + raw(row["private"])) for row in rows])
     report.check(root.hex() == promise["root"], "racine", "la liste n'est pas celle de l'engagement")
@@ -130,11 +134,10 @@ def check_list(bundle, report):
     report.each(wrong, "ancienneté", "un numéro d'ancienneté qui n'existe pas encore")
 
 
-def well_formed(row, struck):
-    """Python takes 1 for true: types are checked before values."""
-    members = {"H": LISTED, "P": LISTED, "W": LISTED if row["leaf"] in struck else DRAWN}[row["code"]]
-    numbers = type(row["priority"]) is type(row["cohort"]) is type(row.get("rank", 1)) is int
-    return numbers and type(row.get("placed", True)) is bool and len(raw(row["leaf"])) == 32 and row.keys() == members
+def well_formed(row):
+    """Members, and numbers that mean something. A waiting line without rank is judged by verify_struck.py."""
+    due = {"H": [LISTED], "P": [LISTED], "W": [LISTED, DRAWN]}[row["code"]]
+    return types(row) in due and row["priority"] in (0, 1) and row["cohort"] >= len(due) - 1 and raw(row["leaf"], 32)
 
 
 def check_order(bundle, report):
@@ -144,6 +147,8 @@ def check_order(bundle, report):
     report.check(bundle["beacon"]["randomness"] == sha(signature).hex(), "aléa", "il ne vient pas de la signature")
     report.check(bundle["seed"] == seed.hex(), "graine", "la graine ne vient pas de l'engagement et de la balise")
     drawn = [row for row in bundle["lines"] if row["code"] == "W"]
+    first = sum(row["priority"] == 0 for row in drawn)
+    report.notes += [f"{first} ligne(s) de priorité 0, servies d'abord : demandez-en la raison"] if first else []
     key = {row["leaf"]: hmac.digest(seed, raw(row["leaf"]), "sha256").hex() for row in drawn}
     order = sorted(drawn, key=lambda row: (row["priority"], row["cohort"], key[row["leaf"]], row["leaf"]))
     report.each([row["leaf"] for row in drawn if row["key"] != key[row["leaf"]]], "clé", "clé de tirage différente")
@@ -152,9 +157,9 @@ def check_order(bundle, report):
     said, found = [bundle["placed"], bundle["last_rank"]], [len(served), max(served, default=0)]
     report.check(canonical(said) == canonical(found), "servis", "nombre de servis ou dernier rang différent")
     capacity = {row["class"]: len(row["places"]) for row in bundle.get("capacity", promise["capacity"])}
-    said = [{**row, "waiting": type(row["waiting"]).__name__} for row in bundle["compatible"]]
-    places = [{"class": name, "places": number, "waiting": "int"} for name, number in capacity.items()]
-    report.check(canonical(said) == canonical(places), "places", "les places ne sont pas celles de l'engagement")
+    odds, due = [] + bundle["compatible"], [(*row, True) for row in capacity.items() if len(order) >= COUNTED_FROM]
+    said = [(row["class"], row["places"], types(row) == ODDS and 0 <= row["waiting"] <= len(order)) for row in odds]
+    report.check(said == due, "places", "les places ne sont pas celles de l'engagement, ou un nombre est impossible")
     report.check(len(served) <= sum(capacity.values()), "places", "plus de personnes servies que de places")
     return order
 
@@ -164,14 +169,15 @@ def check_order(bundle, report):
 
 def check_private(bundle, report):
     """Every private part opens the hash that the list holds. Gives leaf → private part."""
-    opened, rows = {part["leaf"]: part for part in bundle["private"]}, bundle["lines"]
-    report.check([*opened] == [row["leaf"] for row in rows], "ouverture", "il manque des parties privées")
+    opened, rows = {part["leaf"]: part for part in [] + bundle["private"]}, bundle["lines"]
+    # One part a line, with its five members: leaf, salt, classes, attached and slot, each of which is read below.
+    held = [*opened] == [row["leaf"] for row in rows] and [*map(len, bundle["private"])] == [5] * len(rows)
+    report.check(held, "ouverture", "une partie privée manque, est double, ou dit autre chose")
 
     def hidden(part):
-        inner = canonical({"classes": part["classes"], "attached": part["attached"]})
-        return sha(b"\x03" + raw(part["salt"]) + inner).hex()
+        return sha(b"\x03" + raw(part["salt"]) + canonical({name: part[name] for name in ("classes", "attached")}))
 
-    wrong = [row["leaf"] for row in rows if hidden(opened[row["leaf"]]) != row["private"]]
+    wrong = [row["leaf"] for row in rows if hidden(opened[row["leaf"]]) != raw(row["private"])]
     report.each(wrong, "ouverture", "disponibilités changées après l'engagement")
     attached = Counter(leaf for part in opened.values() for leaf in part["attached"])
     alone = [row["leaf"] for row in rows if attached[row["leaf"]] > (row["code"] == "P")]
@@ -188,9 +194,9 @@ def check_match(bundle, order, opened, report):
     number = {row["class"]: n for n, row in enumerate(capacity)}
     leaf, slot = [row["leaf"] for row in order], [opened[row["leaf"]]["slot"] for row in order]
     wishes = [sorted({number[c] for c in opened[name]["classes"] if c in number}) for name in leaf]
-    given = [number.get(found[0], -2) if found else -1 for found in slot]
+    given = [-1 if found is None else number.get(found[0], -2) for found in slot]
     members, wanted = [[] for _ in capacity], [[] for _ in capacity]
-    bad = [row["leaf"] for row in bundle["lines"] if row["code"] != "W" and opened[row["leaf"]]["slot"]]
+    bad = [row["leaf"] for row in bundle["lines"] if row["code"] != "W" and opened[row["leaf"]]["slot"] is not None]
     for i, c in enumerate(given):
         bad += [] if c in (-1, *wishes[i]) and order[i]["placed"] is (c != -1) else [leaf[i]]
         for wish in wishes[i] if c in wishes[i] else ():
@@ -216,12 +222,10 @@ def left_out(wishes, given, members, wanted, room):
     own = [len(given) if free else max(inside, default=-1) for free, inside in zip(room, members, strict=True)]
     worst = {}
     for c in sorted(range(len(own)), key=own.__getitem__, reverse=True):
-        stack = [c]
-        while stack:
-            reached = stack.pop()
-            if reached not in worst:
-                worst[reached] = own[c]
-                stack += {given[i] for i in wanted[reached]}
+        reached = {c} - worst.keys()
+        while reached:
+            worst |= dict.fromkeys(reached, own[c])
+            reached = {given[i] for near in reached for i in wanted[near]} - worst.keys()
     return [i for i, c in enumerate(given) if c < 0 and any(worst[wish] > i for wish in wishes[i])]
 
 
@@ -280,17 +284,18 @@ def main():
     parser.add_argument("--feuille")
     asked, report = parser.parse_args(), Report()
     try:
+        asked.feuille = asked.feuille and raw(asked.feuille.strip().lower(), 32).hex()
         for path in asked.tirage:
             check_file(path, asked, report)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, ImportError) as error:
-        known = f"mettez {error.name}.py à côté" if isinstance(error, ImportError) else repr(error)
-        print(f"ILLISIBLE : {known}")
+    except Exception as error:  # whatever a hostile file brings about: nothing was proved, nobody is accused
+        print("ILLISIBLE :", f"mettez {error.name}.py à côté" if isinstance(error, ImportError) else repr(error))
         return 2
     return report.say()
 
 
 # --- the beacon's signature: optional, needs py_ecc -----------------------------------------------------------
 
+import sys  # noqa: E402
 
 CHAIN = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
 PUBLIC_KEY = (
@@ -306,6 +311,7 @@ def check_beacon(bundle, report):
         return
     known = (beacon["source"], beacon["chain"], beacon["public_key"]) == ("drand-quicknet", CHAIN, PUBLIC_KEY)
     report.check(known, "balise", "la chaîne ou la clé n'est pas celle de drand quicknet")
+    limit = sys.getrecursionlimit()
     try:
         from py_ecc.bls.g2_primitives import pubkey_to_G1, signature_to_G2, subgroup_check
         from py_ecc.bls.hash_to_curve import hash_to_G1
@@ -323,9 +329,9 @@ def check_beacon(bundle, report):
         good = good and final_exponentiate(product) == FQ12.one()
     except ValueError:
         good = False
+    sys.setrecursionlimit(limit)  # py_ecc raises it so far that the next file, nested deep enough, would crash Python
     report.check(good, "balise", "la signature n'est pas celle du tour annoncé")
 
 
 if __name__ == "__main__":
-    gc.disable()  # nothing here goes in circles, and a large file makes millions of objects
-    sys.exit(main())
+    raise SystemExit(main())

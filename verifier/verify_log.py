@@ -27,6 +27,7 @@ import sys
 from base64 import b64decode
 from itertools import pairwise
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 try:
@@ -41,6 +42,7 @@ except ImportError:  # all but the signatures is checked, and it is said
     Ed25519PublicKey = None
 
 MAX_ANSWER_BYTES = 1 << 24
+KEEP = "Redemandez dans un jour ; s'il n'en donne toujours pas, gardez tout : le registre a peut-être raccourci"
 
 
 class Compared(Report):
@@ -48,12 +50,15 @@ class Compared(Report):
 
     def __init__(self):
         super().__init__()
-        self.compared, self.alone = [], []
+        self.compared, self.alone, self.untied = [], [], 0
 
     def say(self):
         told = [f"  comparé : {text}" for text in self.compared] + [f"  NON COMPARÉ : {text}" for text in self.alone]
         print(*told, *(f"  à savoir : {note}" for note in dict.fromkeys(self.notes)), sep="\n")
         self.notes = []
+        if self.untied and not self.faults and self.compared and not self.alone:
+            print(f"RIEN NE DIFFÈRE DANS CE QUI A ÉTÉ COMPARÉ ; {self.untied} TÊTE(S) N’ONT PAS ÉTÉ COMPARÉES")
+            return 0
         if self.faults or (self.compared and not self.alone):
             return super().say()
         some = "RIEN NE DIFFÈRE DANS CE QUI A ÉTÉ COMPARÉ, MAIS LE RESTE N’A PAS ÉTÉ COMPARÉ"
@@ -108,11 +113,21 @@ def tell(says, said, leaves, report):
         if tied and one.told:
             named = ", ".join(map(str, tied[:5])) + " …" * (len(tied) > 5)
             report.compared.append(f"{one.name}, {len(tied)} tête(s) sur {len(sizes)} (tailles {named})")
+            untied(one, len(sizes) - len(tied), report)
         if one.signed:
             report.compared.append(f"{one.name}, {one.signed} signature(s) de tête, avec vos clés")
         elif one.told and not tied:
             largest = max(sizes, default=0)
             report.alone.append(f"{one.name} (rien d'autre ici ne prouve une tête de taille {largest})")
+
+
+def untied(one, number, report):
+    """Heads that are only said: nothing else here has their size. The site publishes many, a proof ties two."""
+    if number:
+        report.untied += number
+        report.notes.append(
+            f"{one.name} : {number} tête(s) comparée(s) avec rien ; donnez le registre pour les comparer"
+        )
 
 
 def worthy(says, said, logged):
@@ -217,18 +232,31 @@ def ask(site, address):
         return answer.read(MAX_ANSWER_BYTES)
 
 
-def ask_site(site, kept, keys, report):
-    """The site's heads from the size of the newest kept one on, and a proof that ties each kept head to the newest."""
+def heads_from(site, start):
+    """The heads that the site publishes, from a size on."""
     found = []
-    start = max((size for size, _ in kept), default=0)
     while start is not None:
         page = json.loads(ask(site, f"tetes.json?de={start}"))
         found, start = found + page["heads"], page["suite"]
+    return found
+
+
+def ask_site(site, kept, keys, report):
+    """The site's heads, and a proof that ties each kept head to its newest one.
+
+    A head that a receipt's proof names may be younger than any published one: the proof then leads from that to it.
+    """
+    found = heads_from(site, max((size for size, _ in kept), default=0)) or heads_from(site, 0)
     heads = [(head["size"], head["root"]) for head in found]
-    newest = max(heads, default=None)
-    report.check(newest, "tête", "le site ne publie aucune tête aussi grande que celle que vous avez gardée")
+    newest = max((size for size, _ in heads), default=0)
     for size, _ in kept if newest else ():
-        heads += check_proof(read(ask(site, f"registre/coherence?de={size}&a={newest[0]}")), report)
+        try:
+            address = f"registre/coherence?de={min(size, newest)}&a={max(size, newest)}"
+            heads += check_proof(read(ask(site, address)), report)
+        except HTTPError as refused:
+            report.alone.append(
+                f"votre tête {size} et la tête {newest} du site : pas de preuve ({refused.code}). {KEEP}"
+            )
     return Said("le site", heads, signatures(found, keys, report))
 
 
@@ -284,6 +312,20 @@ def check_ages(before, newest, after, report):
         report.notes.append(f"ancienneté plus grande qu'au tirage d'avant, à faire expliquer : {', '.join(aged)}")
 
 
+def check_priorities(draws, report):
+    """Priority 0 is for a place that the administration took away: who has it had a place before, or must explain."""
+    served = set()
+    for name, draw in draws:
+        rows = draw.get("lines", ())
+        first = {row["leaf"] for row in rows if row["code"] == "W" and row["priority"] < 1}
+        if strange := sorted(first - served):
+            told = f"{name} : priorité 0 sans place dans un tirage d'avant, parmi ceux donnés, à faire expliquer"
+            report.notes.append(f"{told} : {', '.join(strange)}")
+        if known := sorted(first & served):
+            report.notes.append(f"{name} : priorité 0 après une place retirée, demandez pourquoi : {', '.join(known)}")
+        served |= {row["leaf"] for row in rows if row["code"] == "H" or row.get("placed")}
+
+
 # --- the command ---------------------------------------------------------------------------------------------
 
 
@@ -317,6 +359,7 @@ def check_mine(leaf, leaves, proofs, report):
 
 
 def check_all(asked, report):
+    asked.feuille = asked.feuille and raw(asked.feuille.strip().lower(), 32).hex()
     leaves = [raw(line) for line in asked.feuilles.read_text().split()] if asked.feuilles else None
     if leaves is not None:
         print(f"{len(leaves)} feuilles, racine {merkle(leaves).hex()}")
@@ -327,6 +370,7 @@ def check_all(asked, report):
     for (first, before), (second, after) in pairwise(draws):
         check_chain(before, after, report)
         report.compared.append(f"{first} et {second}, qui se suivent")
+    check_priorities(draws, report)
     if leaves is None and len(draws) == 1:
         report.alone.append(f"{draws[0][0]} (donnez le registre, ou le tirage suivant)")
     if asked.feuille:
@@ -340,12 +384,12 @@ def main():
     for name in ("--tetes", "--coherence", "--preuve", "--tirages"):
         parser.add_argument(name, type=Path, nargs="+", action="extend", default=[])
     parser.add_argument("--cles", type=Path)
-    parser.add_argument("--feuille", type=lambda text: raw(text.lower()).hex())
-    parser.add_argument("--site")
+    for name in ("--feuille", "--site"):
+        parser.add_argument(name)
     asked, report = parser.parse_args(), Compared()
     try:
         check_all(asked, report)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+    except Exception as error:  # whatever a hostile file or site brings about: nothing was proved, nobody is accused
         print(f"ILLISIBLE : {error if isinstance(error, OSError) else repr(error)}")
         return 2
     return report.say()

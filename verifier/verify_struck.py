@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 
 OF_LEAF = {"double_chance", "forged_entry"}
 OF_PLACE = {"place_not_there", "place_twice"}
-MEMBERS = {"at", "reason", "signatures"}
+MEMBERS = {"at": str, "reason": str, "signatures": int}
 
 
 def remaining(bundle, report, given=()):
@@ -28,6 +29,8 @@ def remaining(bundle, report, given=()):
     known = {(row["class"], *place) for row in promise["capacity"] for place in row["places"]}
     foreign = [*({*leaves} - listed), *({*places} - known)]
     report.each(foreign, "écarté", "ce n'était pas une donnée de ce tirage")
+    ranked = [row["leaf"] for row in bundle["lines"] if row["leaf"] in leaves and "rank" in row]
+    report.each(ranked, "écarté", "une ligne écartée n'a ni clé ni rang")
     reasons = sorted(one["reason"] for one in struck)
     report.notes.append(f"résultat corrigé après le tirage, motifs : {', '.join(reasons)} ; demandez-en la raison")
     check_replaced(bundle, given, report)
@@ -42,6 +45,8 @@ def remaining(bundle, report, given=()):
 def check_replaced(bundle, given, report):
     """Each correction strikes one input more, and names the file before: that very file, when it is given."""
     before = []
+    named = bytes.fromhex(bundle["replaces"])
+    report.check(len(named) == 32 and named.hex() == bundle["replaces"], "remplacé", "ce n'est pas une empreinte")
     for data in given:
         found = json.loads(data)
         if (
@@ -56,5 +61,9 @@ def check_replaced(bundle, given, report):
 
 
 def well_formed(one):
-    kind = "leaf" if "leaf" in one else "place"
-    return one.keys() == MEMBERS | {kind} and one["reason"] in (OF_LEAF if kind == "leaf" else OF_PLACE)
+    """Exact members and types, a reason that fits, two signatures, an instant as everywhere else."""
+    kind, reasons = ("leaf", OF_LEAF) if "leaf" in one else ("place", OF_PLACE)
+    held = {name: type(value) for name, value in one.items()} == MEMBERS | {kind: str if kind == "leaf" else list}
+    if not held or one["reason"] not in reasons or one["signatures"] != 2:
+        return False
+    return f"{datetime.fromisoformat(one['at']):%Y-%m-%dT%H:%M:%SZ}" == one["at"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from uuid import UUID
 
 from booking.cli.terminal import OPERATOR, Subparsers, inside
 from booking.domain import beacon
 from booking.domain.errors import Forbidden, NotFound
 from booking.ports import World
-from booking.services import configuration, draw, indicators, leaves, log, proofs
+from booking.services import bundles, configuration, draw, indicators, leaves, log, proofs
 from booking.services.indicators import DrawSummary
 
 
@@ -28,6 +30,12 @@ def add_draw(verbs: Subparsers) -> None:
     paste.add_argument("batch", type=UUID, help="as booking draw list shows it")
     paste.add_argument("signature", help="48 bytes, hexadecimal")
     paste.set_defaults(act=inside(_draw_paste))
+    export = actions.add_parser("export", help="the full file of a draw, for a delegate under agreement")
+    export.add_argument("batch", type=UUID, help="as booking draw list shows it")
+    export.add_argument("file", type=Path, help="where to write it; its signature goes beside it, as FILE.sig")
+    export.set_defaults(act=inside(_draw_export))
+    verify = actions.add_parser("verify", help="compare every draw with its commitment, its rows and its files")
+    verify.set_defaults(act=inside(_draw_verify))
 
 
 def _scopes(arguments: argparse.Namespace, world: World) -> list[tuple[str, str]]:
@@ -77,6 +85,27 @@ def _line(territory: str, one: DrawSummary) -> str:
 def _draw_paste(arguments: argparse.Namespace, world: World) -> int:
     draw.paste_signature(world, arguments.batch, beacon.pasted(arguments.signature), OPERATOR)
     return 0
+
+
+def _draw_export(arguments: argparse.Namespace, world: World) -> int:
+    if arguments.file.exists():
+        print(f"{arguments.file} exists already: nothing was written.")
+        return 1
+    found = bundles.export(world, arguments.batch, OPERATOR)
+    with open(os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(found.data)
+    arguments.file.with_name(f"{arguments.file.name}.sig").write_bytes(found.signature)
+    print(f"{arguments.file}: sha256 {found.digest.hex()}, signed by key {found.kid}.")
+    print("It says who was given which place. Hand it over as the agreement says; the journal holds that you took it.")
+    return 0
+
+
+def _draw_verify(_arguments: argparse.Namespace, world: World) -> int:
+    faults = list(bundles.faults(world))
+    for fault in faults:
+        print(f"WRONG: {fault}.")
+    print("Every draw is as promised." if not faults else "Keep a copy of the database, and mend nothing.")
+    return 1 if faults else 0
 
 
 def add_journal(verbs: Subparsers) -> None:

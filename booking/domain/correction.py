@@ -1,12 +1,16 @@
-"""May what was declared be written anew, as on the document? R-06 to R-09 and R-70 of docs/regles.md."""
+"""May what was declared be written anew, as on the document? R-06 to R-09, R-70 and R-75 of docs/regles.md."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from booking.domain.identity import (
     PERSONAL,
     Element,
+    IdentifierKind,
     Identity,
     canonical_country,
     canonical_names,
@@ -17,6 +21,9 @@ from booking.domain.identity import (
 
 MAX_LETTERS = 2
 LENGTH_SHARE = 5  # at most one letter in five
+_NAMES = frozenset({Element.FAMILY_NAME, Element.GIVEN_NAMES})
+_WRITTEN = _NAMES | {Element.BIRTH_PLACE, Element.BIRTH_COUNTRY}
+_EVERYTHING = frozenset(Element)
 
 
 class Correction(NamedTuple):
@@ -38,11 +45,11 @@ def correction_allowed(admitted: Identity, new: Identity, document_confirms: fro
     """
     if not new.birth.completes(admitted.birth):
         return Correction(False, "birth_changed")
-    numbered = Element.IDENTIFIER in document_confirms and _share_a_number(admitted, new)
+    same = _agreeing(admitted, new)
+    numbered = Element.IDENTIFIER in document_confirms and _share_a_number(admitted, new, _numbers(admitted, same))
     if not (numbered or new.birth.agrees(admitted.birth)):
         return Correction(False, "birth_unproven")
-    same = _agreeing(admitted, new)
-    if {Element.FAMILY_NAME, Element.GIVEN_NAMES, Element.BIRTH_PLACE, Element.BIRTH_COUNTRY} <= same:
+    if same >= _WRITTEN:
         return Correction(True, "same")
     if _few_letters(admitted, new):
         return Correction(True, "letters")
@@ -51,15 +58,87 @@ def correction_allowed(admitted: Identity, new: Identity, document_confirms: fro
     return Correction(False, "not_the_same_person")
 
 
-def _share_a_number(old: Identity, new: Identity) -> bool:
-    """Whether one number of a person, given at filing, is on both sides. No vehicle's, no file's."""
+class Rival(NamedTuple):
+    """Another person's entry of the same family that was in the lists together with the one to be mended (R-75).
+
+    ``proven``: a document was seen for it and agrees with ``in_force``.
+    """
+
+    admitted: Identity
+    in_force: Identity
+    proven: bool
+
+
+def waited_together(since_at: datetime, admitted_at: datetime | None, ended_at: datetime | None) -> bool:
+    """Whether an entry admitted at ``admitted_at`` was there when, or after, another one came in at ``since_at``.
+
+    One withdrawn since, even an hour before the visit, was a chance all the same.
+    """
+    return admitted_at is not None and (ended_at is None or ended_at >= since_at)
+
+
+def mends(in_force: Identity, document: Identity) -> bool:
+    """Whether ``document`` changes what stands there; what R-02 calls one spelling, and a place added, is no change."""
+    return not (document.birth.agrees(in_force.birth) and _agreeing(in_force, document) >= _WRITTEN)
+
+
+def opens_another(admitted: Identity, document: Identity, rivals: Iterable[Rival]) -> bool:
+    """R-75: would the document that mends ``admitted`` open one of ``rivals`` too? Then it mends nothing.
+
+    Asked of every spelling: a client who is filed under three of them has no more chances than one written rightly,
+    and none at all where none is. An entry whose own document was seen is somebody else's: a twin's.
+    """
+    # A document that needs a number to mend may hold others: nobody says which numbers it has.
+    by_number = not correction_allowed(admitted, document, _EVERYTHING - {Element.IDENTIFIER}).allowed
+    own = _personal(admitted) if by_number else frozenset(PERSONAL)
+    unseen = PERSONAL if len(own) > 1 and by_number else PERSONAL - own
+    return any(_opens(rival, document, unseen) for rival in rivals)
+
+
+def _opens(rival: Rival, document: Identity, unseen: frozenset[IdentifierKind]) -> bool:
+    if not mends(rival.in_force, document):
+        return True
+    if rival.proven:
+        return False
+    shown = _with_numbers(rival.admitted, document, unseen) if unseen else document
+    return correction_allowed(rival.admitted, shown, _EVERYTHING).allowed
+
+
+def _with_numbers(other: Identity, document: Identity, unseen: frozenset[IdentifierKind]) -> Identity:
+    """``document`` with the numbers of ``other`` that it may hold as well: those of a kind that nobody has looked at.
+
+    Somebody has a passport and a title: with two invented names and one number each, either would be mended. Not asked
+    where ``other`` knows no birthday and no name: only the foreigner's number proves that one.
+    """
+    near = other.birth.precise or bool(_agreeing(other, document) & _NAMES) or _few_letters(other, document)
+    more = (number for number in other.identifiers if near and number.kind in unseen)
+    return replace(document, identifiers=document.identifiers + tuple(more))
+
+
+def _numbers(admitted: Identity, same: set[Element]) -> frozenset[IdentifierKind]:
+    """Kinds that prove a person: no vehicle's, no file's. Without birthday and name, the foreigner's number, alone.
+
+    Nobody has two of those. Of the others somebody has several: each would be one more entry that fits one buyer. And
+    whoever sees the document says that it holds “a number” given at filing, not which one.
+    """
+    if admitted.birth.precise or same & _NAMES:
+        return PERSONAL
+    return PERSONAL & {IdentifierKind.AGDREF} if _personal(admitted) == {IdentifierKind.AGDREF} else frozenset()
+
+
+def _personal(identity: Identity) -> set[IdentifierKind]:
+    return {number.kind for number in identity.identifiers if number.kind in PERSONAL}
+
+
+def _share_a_number(old: Identity, new: Identity, kinds: frozenset[IdentifierKind]) -> bool:
+    """Whether one number of these kinds, given at filing, is on both sides."""
     pairs = set(evidence_values(old)) & set(evidence_values(new))
-    return any(kind in PERSONAL for kind, _ in pairs)
+    return any(kind in kinds for kind, _ in pairs)
 
 
 def _proven(admitted: Identity, same: set[Element], document_confirms: frozenset[str]) -> bool:
     """The birth date as declared, and a name; for an unknown birthday, two of family name, given names and place."""
-    names = {Element.FAMILY_NAME, Element.GIVEN_NAMES} & same
+    names = _NAMES & same
     place = {Element.BIRTH_PLACE} & same if admitted.birth_place else set()
     enough = bool(names) if admitted.birth.precise else len(names | place) >= 2
     return Element.BIRTH in document_confirms and enough
@@ -93,6 +172,8 @@ def _elements(identity: Identity) -> dict[Element, object]:
 def _few_letters(old: Identity, new: Identity) -> bool:
     """At most two letters in all, and in each name, place and country at most a fifth of its length."""
     before, after = _letters(old), _letters(new)
+    if sum(abs(len(a) - len(b)) for a, b in zip(before, after, strict=True)) > MAX_LETTERS:
+        return False  # many are asked; few need the distance
     changes = [(len(a), osa_distance(a, b)) for a, b in zip(before, after, strict=True)]
     fits = all(change * LENGTH_SHARE <= length for length, change in changes)
     return sum(change for _, change in changes) <= MAX_LETTERS and fits

@@ -22,6 +22,7 @@ from booking.domain.log import Tree
 RULES = "RDV-LOT-1"
 SEED_TAG = b"RDV-DRAW-v1"
 DRAWN = "W"
+COUNTED_FROM = 5  # drawn lines: of fewer, the numbers per class would show the half-days of one leaf (R-120)
 
 
 class ClassKey(NamedTuple):
@@ -105,10 +106,10 @@ def frozen_root(lines: Iterable[Line]) -> bytes:
 class Commitment:
     """What is promised before the random value exists.
 
-    ``number`` counts the commitments of the scope without gaps; ``previous`` is the SHA-256 of the one before (None for
-    the first); ``main_number`` counts main draws only: the cohort that this one opens. ``rules``: number, hash and
-    decision of every configuration in force, by name. ``log``: (size, root) of the log at the freeze.
-    ``beacon_round`` is the first round of ``beacon_source`` at or after ``beacon_at``.
+    ``number`` counts the commitments of the scope without gaps; ``previous`` is the SHA-256 of the one before, if any;
+    ``main_number`` counts main draws only: the cohort that this one opens. ``root``: :func:`frozen_root`; ``counts``:
+    code → lines. ``rules``: number, hash and decision of every configuration in force, by name. ``log``: (size, root)
+    of the log at the freeze. ``beacon_round`` is the first round of ``beacon_source`` at or after ``beacon_at``.
     """
 
     territory: str
@@ -118,6 +119,8 @@ class Commitment:
     main_number: int | None
     previous: bytes | None
     frozen_at: datetime
+    root: bytes
+    counts: Mapping[str, int]
     rules: Mapping[str, Any]
     log: tuple[int, bytes]
     beacon_source: str
@@ -126,14 +129,12 @@ class Commitment:
     beacon_at: datetime
 
 
-def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity) -> bytes:
+def commitment_bytes(what: Commitment, capacity: Capacity) -> bytes:
     """The canonical bytes that are hashed, witnessed and published before the draw.
 
-    ``root`` and ``counts`` cover the lines; ``capacity`` lists classes in the order of dates, each with its places
-    [start, guichet], so that no slot can change hands inside a class afterwards; the rest is :class:`Commitment`.
-    Raises KeyError for a beacon that booking.domain.beacon.CHAINS does not know.
+    ``capacity`` lists classes in the order of dates, each with its places [start, guichet], so that no slot can change
+    hands inside a class afterwards. Raises KeyError for a beacon that booking.domain.beacon.CHAINS does not know.
     """
-    counts = Counter(line.code for line in lines)
     return canonical(
         {
             "v": RULES,
@@ -144,8 +145,8 @@ def commitment_bytes(what: Commitment, lines: Sequence[Line], capacity: Capacity
             "main_number": what.main_number,
             "previous": what.previous.hex() if what.previous else None,
             "frozen": instant(what.frozen_at),
-            "root": frozen_root(lines).hex(),
-            "counts": {code: counts.get(code, 0) for code in "HPW"},
+            "root": what.root.hex(),
+            "counts": {code: what.counts.get(code, 0) for code in "HPW"},
             "capacity": [
                 {"class": key, "places": [[place.start, place.guichet] for place in sorted(capacity[key])]}
                 for key in sorted(capacity, key=ClassKey.read)
@@ -227,9 +228,7 @@ def public_bundle(
 ) -> dict[str, Any]:
     """What a stranger checks; never a class beside a leaf. ``commitment``: the object whose bytes were committed.
 
-    ``lines``, by leaf: public part, ``private`` (hash of the private part) and, for W, ``key``, ``rank`` from 1 and
-    ``placed``. ``compatible``, per class: its places and how many waiting people could come. ``evidence`` is what the
-    outside said of the commitment's date. The seed is :func:`seed`.
+    ``lines``, by leaf: public part, ``private`` (hash of the private part) and, for W, ``key``, ``rank``, ``placed``.
     """
     seed_bytes = seed(canonical(commitment), signature)
     return {
@@ -262,9 +261,11 @@ def _public_line(line: Line, seed_bytes: bytes, outcome: Outcome) -> dict[str, A
 
 
 def compatible(lines: Iterable[Line], places: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Per class, how many waiting people could come: the odds of a thin class are known to everybody."""
-    waiting = Counter(text for line in lines if line.code == DRAWN for text in line.classes)
-    return [{"class": text, "places": count, "waiting": waiting[text]} for text, count in places.items()]
+    """Per class, its places and how many waiting people could come; empty of fewer drawn lines than COUNTED_FROM."""
+    drawn = [line for line in lines if line.code == DRAWN]
+    waiting = Counter(text for line in drawn for text in line.classes)
+    counted = places.items() if len(drawn) >= COUNTED_FROM else ()
+    return [{"class": text, "places": count, "waiting": waiting[text]} for text, count in counted]
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:
@@ -294,9 +295,8 @@ Verifies = Callable[[int, bytes], bool]
 def check_public(data: bytes, verifies: Verifies) -> list[str]:
     """Names of what is wrong in the bytes of a public bundle; empty when nothing is.
 
-    ``bytes`` (not canonical, or a member is missing) ends the check; ``root``, ``counts``, ``beacon``, ``round`` accuse
-    the commitment; any other name is a member that differs from what it must be. Who was placed, the counts of
-    ``compatible`` and ``evidence`` cannot be recomputed from this bundle: its signed hash covers them.
+    ``bytes`` (no bundle in canonical form) ends the check; ``root``, ``counts``, ``beacon``, ``round`` accuse the
+    commitment; any other name is a member that differs. Who was placed and ``evidence`` only the signed hash covers.
     """
     try:
         bundle = parse(data)
@@ -355,7 +355,6 @@ def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
     commitment, rows = bundle["commitment"], bundle["lines"]
     signature = bytes.fromhex(bundle["beacon"]["signature"])
     seed_bytes = seed(canonical(commitment), signature)
-    # The public parts carry all that the order needs.
     listed = by_leaf(
         Line(bytes.fromhex(row["leaf"]), row["code"], row["priority"], row["cohort"], (), (), b"") for row in rows
     )
@@ -363,6 +362,7 @@ def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
     of = {row["leaf"]: row for row in rows}
     served = [ranks[row["leaf"]] for row in rows if row["code"] == DRAWN and row["placed"]]
     places = {row["class"]: len(row["places"]) for row in commitment["capacity"]}
+    counted = places.items() if len(ranks) >= COUNTED_FROM else ()
     return {
         "v": RULES,
         "commitment": commitment,
@@ -372,7 +372,7 @@ def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
         "lines": [_expected_line(of[line.leaf.hex()], line, seed_bytes, ranks) for line in listed],
         "compatible": [
             {"class": text, "places": count, "waiting": shown["waiting"]}
-            for (text, count), shown in zip(places.items(), bundle["compatible"], strict=True)
+            for (text, count), shown in zip(counted, bundle["compatible"], strict=True)
         ],
         "last_rank": max(served, default=0),
         "placed": min(len(served), sum(places.values())),

@@ -265,9 +265,15 @@ def name_key(identity: Identity) -> bytes:
 
 
 def name_keys_in_any_country(identity: Identity) -> list[bytes]:
-    """The name keys of somebody whose country of birth was not asked: one a country, whatever code it has."""
+    """The name keys of somebody whose country of birth was not asked: one a country, whatever code it has, and the one
+    of whoever gave none."""
     found = (replace(identity, birth_country=first + second) for first in ascii_uppercase for second in ascii_uppercase)
-    return list(dict.fromkeys(name_key(one) for one in found))
+    return list(dict.fromkeys([*(name_key(one) for one in found), name_key_anywhere(identity)]))
+
+
+def name_key_anywhere(identity: Identity) -> bytes:
+    """The name key of whoever gave no country: names and birth date alone."""
+    return name_key(replace(identity, birth_country="", birth_place=""))
 
 
 def may_be(declared: Identity, shown: Identity) -> bool:
@@ -283,13 +289,40 @@ def evidence_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
     return tuple(sorted(pairs))
 
 
-def joining_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
-    """The (kind, value) pairs of which one in common makes two entries one person (R-04, R-05).
+def birth_values(document: Identity) -> tuple[bytes, ...]:
+    """What the birth date of an entry may prove that this document opens: the day, the month, or the year only."""
+    text = document.birth.text
+    parts = {text[:4], text[:7], text, document.birth.evidence}
+    return tuple(part.encode() for part in sorted(parts))
 
-    A precise birth date with a country or place: the name key alone. Else: the name key together with each identifier,
-    so nothing joins without a number. In both cases two entries that join have the same name key.
+
+def joining_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
+    """The (kind, value) pairs that an entry leaves: a later one that seeks any of them is the same person (R-04, R-05).
+
+    A precise birth date with a country or place: the name key alone, and without a country also the one without any.
+    Else: the name key together with each identifier, so nothing joins without a number.
     """
     key = name_key(identity)
-    if identity.birth.precise and (canonical_country(identity.birth_country) or canonical_place(identity.birth_place)):
-        return (("name", key),)
-    return tuple((f"name+{kind}", key + b"\x1f" + value) for kind, value in evidence_values(identity))
+    if not _is_dated(identity):
+        return tuple((f"name+{kind}", key + b"\x1f" + value) for kind, value in evidence_values(identity))
+    keys = [key] if canonical_country(identity.birth_country) else [key, name_key_anywhere(identity)]
+    return tuple(("name", one) for one in keys)
+
+
+def sought_values(identity: Identity) -> tuple[tuple[str, bytes], ...]:
+    """The pairs under which an earlier entry of the same person may stand: its own, and with the country or without.
+
+    “Guinée” in one and “Conakry” in the other are not two people: where one of both leaves out the country, names and
+    whole birth date are enough. Else each client has an entry for the country and one for the place.
+    """
+    own = joining_values(identity)
+    if not _is_dated(identity):
+        return own
+    without = [name_key_anywhere(identity), name_key(replace(identity, birth_country=""))]
+    wider = without if canonical_country(identity.birth_country) else name_keys_in_any_country(identity)
+    return tuple(dict.fromkeys([*own, *(("name", key) for key in wider)]))
+
+
+def _is_dated(identity: Identity) -> bool:
+    where = canonical_country(identity.birth_country) or canonical_place(identity.birth_place)
+    return identity.birth.precise and bool(where)

@@ -6,24 +6,25 @@ input, so nothing here depends on the order of a scan.
 
 * :func:`place` keeps a line exactly when all lines kept before it can be placed together with it. That is the greedy
   rule on a transversal matroid: the largest number of lines, and the lexicographically best set for the order.
-* :func:`earliest` then fixes the dates: with the placed lines given, each in order gets the earliest class from which
-  all later ones can still be placed.
+* :mod:`booking.domain.dating` then fixes the dates: with the placed lines given, each in order gets the earliest class
+  from which all later ones can still be placed.
 
 Both work on classes, never on single slots, and both remember what a failed search proved, so that it is never made
 again. ``place`` is an auction (Bertsekas 1988), in other words a push–relabel (Goldberg and Tarjan 1988) that moves
-people at once instead of looking for the whole way first. ``earliest`` searches from both ends and splits the classes
-into groups where a search finds no way.
+people at once instead of looking for the whole way first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heapreplace
 
-UNPLACED = -1
+from booking.domain import dating
 
-PATIENCE = 2
+UNPLACED = dating.UNPLACED
+
+PATIENCE = 1
 """Replacements, per line and class, before ``place`` measures distances again: a fraction of what they cost."""
 
 _Wishes = Sequence[Sequence[int]]
@@ -32,7 +33,7 @@ _Wishes = Sequence[Sequence[int]]
 def match(wishes: _Wishes, capacity: Sequence[int]) -> list[int]:
     """Class of every line, or ``UNPLACED``: the largest set, best for the order, then the earliest dates in order."""
     placed, room = place(wishes, capacity)
-    return earliest(wishes, room, placed)
+    return dating.earliest(wishes, *dating.likely(wishes, placed, room))
 
 
 def place(wishes: _Wishes, capacity: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -47,18 +48,6 @@ def place(wishes: _Wishes, capacity: Sequence[int]) -> tuple[list[int], list[int
         else:
             auction.contest(line)
     return auction.placed, room
-
-
-def earliest(wishes: _Wishes, room: Sequence[int], placed: Sequence[int]) -> list[int]:
-    """The same lines placed, each in order on the earliest class that leaves a place to all later ones.
-
-    ``placed`` is any assignment that fits, ``room`` what it leaves free per class. Neither is changed.
-    """
-    dating = _Dating(wishes, room, placed)
-    for line, wished in enumerate(wishes):
-        if placed[line] != UNPLACED:
-            dating.settle(line, wished)
-    return dating.placed
 
 
 class _Auction:
@@ -190,171 +179,3 @@ class _Auction:
                     distance[source] = distance[c] + 1
                     found.append(source)
         return distance
-
-
-class _Group:
-    """Classes that may exchange members with each other, and the room they have together."""
-
-    def __init__(self, classes: set[int], room: int) -> None:
-        self.classes = classes
-        self.room = room
-
-
-class _Dating:
-    """Lines are settled one by one; those not yet settled are flexible and may still move among their classes.
-
-    Classes are kept in groups such that no exchange ever leads from one group to another and back. A search that comes
-    to its end shows a set that nobody can leave, or nobody can enter, without somebody losing a place; that stays true
-    for good, so the set becomes a group of its own and is never searched from outside again. Forward and backward
-    search advance together: the cost of a split is that of its smaller side.
-    """
-
-    def __init__(self, wishes: _Wishes, room: Sequence[int], placed: Sequence[int]) -> None:
-        self.wishes = wishes
-        self.room = list(room)
-        self.placed = list(placed)
-        self.flexible: list[list[int]] = [[] for _ in room]
-        self.wanted_by: list[list[int]] = [[] for _ in room]
-        """Flexible lines that accept a class, the next to be settled at the end."""
-        for line in range(len(placed) - 1, -1, -1):
-            if placed[line] != UNPLACED:
-                self.flexible[placed[line]].append(line)
-                for wished in wishes[line]:
-                    self.wanted_by[wished].append(line)
-        everything = _Group(set(range(len(room))), sum(room))
-        self.group = [everything for _ in room]
-        self.lost = _Group(set(), 0)
-        """The group of classes that are full of settled lines."""
-        for c in range(len(room)):
-            self._drop_if_settled(c)
-
-    def settle(self, line: int, wished: Sequence[int]) -> None:
-        """Fix ``line`` on the first class of ``wished`` that leaves a place to every later line."""
-        for c in wished:
-            self.wanted_by[c].pop()
-        current, group = self.placed[line], self.group
-        for c in wished:
-            if c == current or (group[c] is group[current] and self._take(line, c)):
-                break
-        current = self.placed[line]
-        members = self.flexible[current]
-        if members[-1] == line:
-            members.pop()
-        else:
-            members.remove(line)
-        self._drop_if_settled(current)
-
-    def _drop_if_settled(self, c: int) -> None:
-        if not self.flexible[c] and not self.room[c]:
-            self.group[c].classes.discard(c)
-            self.group[c] = self.lost
-
-    def _take(self, line: int, c: int) -> bool:
-        current = self.placed[line]
-        end, moves = c, list[tuple[int, int]]()
-        if not self.room[c]:
-            exchange = _Exchange(self, current, c)
-            if not exchange.search():
-                self._split(exchange.separate)
-                return False
-            end, moves = exchange.meeting, exchange.moves()
-        if self.room[end]:
-            self.room[end] -= 1
-            self.room[current] += 1
-        for member, onward in (*moves, (line, c)):
-            self.flexible[self.placed[member]].remove(member)
-            self.flexible[onward].append(member)
-            self.placed[member] = onward
-        return True
-
-    def _split(self, separate: Iterable[int]) -> None:
-        classes = set(separate)
-        old, new = self.group[next(iter(classes))], _Group(classes, sum(self.room[c] for c in classes))
-        old.classes -= classes
-        old.room -= new.room
-        for c in classes:
-            self.group[c] = new
-
-
-def _outwards(found: list[int]) -> Iterator[int]:
-    """Classes from near to far while ``found`` grows, the last found first: the first are often much like the start."""
-    while found:
-        level, found[:] = found[::-1], []
-        yield from level
-
-
-class _Exchange:
-    """A search for moves of flexible lines that make room in class ``target`` for a line that leaves ``current``.
-
-    ``out`` is what the target's members can reach, ``back`` the classes from which the place given up can be reached.
-    Each maps a class to the one it was found from, and its start to itself; who moves is looked up on the way that is
-    taken. Both grow from near to far, so that few people move: a short way leaves the others nearer to their own dates.
-    """
-
-    def __init__(self, dating: _Dating, current: int, target: int) -> None:
-        self.dating = dating
-        self.group = dating.group[target]
-        self.out = {target: target}
-        self.back = {current: current}
-        self.meeting = UNPLACED
-        self.separate: dict[int, int] = {}
-
-    def search(self) -> bool:
-        """True with ``meeting`` set, or False with ``separate``: classes that exchange nothing with the rest."""
-        out_found, back_found = list(self.out), list(self.back)
-        backwards = _outwards(back_found)
-        for c in _outwards(out_found):
-            if self._forward(c, out_found):
-                return True
-            origin = next(backwards, None)
-            if origin is None:
-                # Only without room is the place given up the one way out; with room, being unreachable proves nothing.
-                if not self.group.room:
-                    self.separate = self.back
-                    return False
-            elif self._backward(origin, back_found):
-                return True
-        self.separate = self.out
-        return False
-
-    def _forward(self, c: int, found: list[int]) -> bool:
-        dating, out, back, group = self.dating, self.out, self.back, self.group
-        wishes, group_of, room = dating.wishes, dating.group, dating.room
-        for member in dating.flexible[c]:
-            for onward in wishes[member]:
-                if onward not in out and group_of[onward] is group:
-                    out[onward] = c
-                    if room[onward] or onward in back:
-                        self.meeting = onward
-                        return True
-                    found.append(onward)
-        return False
-
-    def _backward(self, c: int, found: list[int]) -> bool:
-        dating, out, back, group = self.dating, self.out, self.back, self.group
-        placed, group_of = dating.placed, dating.group
-        for member in dating.wanted_by[c]:
-            origin = placed[member]
-            if origin not in back and group_of[origin] is group:
-                back[origin] = c
-                if origin in out:
-                    self.meeting = origin
-                    return True
-                found.append(origin)
-        return False
-
-    def moves(self) -> list[tuple[int, int]]:
-        """(line, class it moves to) on the way found. Free room at the meeting point ends the way there."""
-        found, here = [], self.meeting
-        while here != (origin := self.out[here]):
-            found.append((self._mover(origin, here), here))
-            here = origin
-        here = self.meeting
-        while not self.dating.room[self.meeting] and here != (onward := self.back[here]):
-            found.append((self._mover(here, onward), onward))
-            here = onward
-        return found
-
-    def _mover(self, origin: int, onward: int) -> int:
-        """A flexible line of ``origin`` that accepts ``onward``."""
-        return next(line for line in self.dating.flexible[origin] if onward in self.dating.wishes[line])

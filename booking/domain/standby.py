@@ -1,6 +1,6 @@
 """A place that came free too late for a draw: in which order people who ticked “short notice” are called for it.
 
-The fifteen who have waited longest and can come have the same chance, then the next fifteen; and nobody can know the
+The thirty who have waited longest and can come have the same chance, then the next thirty; and nobody can know the
 order before the place is free: it comes from a round of the public random value that did not exist then. Whoever gives
 a place back cannot aim it at anybody. Source: allocation.md 5, docs/decisions/0011. Rules R-71 and R-72.
 """
@@ -16,7 +16,7 @@ from booking.domain.canonical import instant
 from booking.domain.demarche import Lead
 from booking.domain.draw import Line
 
-GROUP = 15
+GROUP = 30
 """So many people at least share one chance; where fewer can come nobody is called: the first could be foreseen."""
 
 SEED_TAG = b"RDV-STANDBY-v1"
@@ -59,7 +59,7 @@ def seed(place: bytes, value: bytes) -> bytes:
     return hashlib.sha256(SEED_TAG + hashlib.sha256(place).digest() + hashlib.sha256(value).digest()).digest()
 
 
-def order(candidates: Iterable[Line], seed_bytes: bytes) -> list[Line]:
+def order(candidates: Iterable[Line], seed_bytes: bytes, size: int | None = None) -> list[Line]:
     """Who is called, in order: the oldest cohorts, whole, until they hold :data:`GROUP` people; then the next (R-71).
 
     ``candidates``: drawn lines of the last draw whose person ticked “short notice” and can come. Inside a group the key
@@ -68,20 +68,21 @@ def order(candidates: Iterable[Line], seed_bytes: bytes) -> list[Line]:
     """
     oldest_first = sorted(candidates, key=lambda line: (line.priority, line.cohort, line.leaf))
     ordered: list[Line] = []
-    group = first_group(oldest_first)
+    group = first_group(oldest_first, size=size)
     while group:
         ordered += sorted(group, key=lambda line: (draw.key(seed_bytes, line.leaf), line.leaf))
         oldest_first = oldest_first[len(group) :]
-        group = first_group(oldest_first, least=1)
+        group = first_group(oldest_first, least=1, size=size)
     return ordered
 
 
-def first_group(oldest_first: Sequence[Line], least: int | None = None) -> Sequence[Line]:
+def first_group(oldest_first: Sequence[Line], least: int | None = None, size: int | None = None) -> Sequence[Line]:
     """Those of whom one will be called first, as far as anybody can know; ``oldest_first``: by priority and cohort.
 
-    Empty when there are fewer than ``least``, :data:`GROUP` by default.
+    Empty when there are fewer than ``least``, by default a whole group. ``size``: of a group, :data:`GROUP` by default.
     """
-    if len(oldest_first) < (GROUP if least is None else least):
+    size = GROUP if size is None else size
+    if len(oldest_first) < (size if least is None else least):
         return []
-    last = oldest_first[min(GROUP, len(oldest_first)) - 1]
+    last = oldest_first[min(size, len(oldest_first)) - 1]
     return [line for line in oldest_first if (line.priority, line.cohort) <= (last.priority, last.cohort)]

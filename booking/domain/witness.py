@@ -18,6 +18,8 @@ from booking.domain.configuration import EMAIL, FLAG, SLUG, TEXT, Table, by_code
 
 MARGIN = timedelta(minutes=30)
 """Evidence counts when it is dated at least this long before the round."""
+COMMIT_TO_ROUND = timedelta(minutes=45)
+"""A commitment made late names a later round: nobody knows its value yet, and witnesses have a quarter of an hour."""
 DELEGATES = 2
 """Fewer mails than this prove nothing: one delegate may be mistaken, or bought."""
 STAMP, MAIL = "rfc3161", "mail"

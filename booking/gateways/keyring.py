@@ -213,25 +213,27 @@ class FileKeyring:
         except OSError as error:
             raise KeysUnusable(f"{self._directory}: {error.strerror}. Run: booking keys init") from None
         _check(self._directory, keys, self._production)
-        self._keys, self._seen_at_ns = keys, changed_at_ns
+        self._keys = keys
+        self._known = {(key.purpose, key.kid): key for key in keys}
+        self._valid = {
+            purpose: [key for key in keys if key.purpose == purpose and key.retired_at is None] for purpose in PURPOSES
+        }
+        self._seen_at_ns = changed_at_ns  # last: another thread that sees it finds the rest
 
     def _counting(self, purpose: str) -> list[Key]:
         self._refresh()
-        return [key for key in self._keys if key.purpose == purpose and key.retired_at is None]
+        return self._valid[purpose]
 
     def _current(self, purpose: str) -> Key:
         return self._counting(purpose)[0]
 
     def _by_kid(self, purpose: str, kid: str) -> Key | None:
         self._refresh()
-        return self._known(purpose, kid) or self._looked_for(purpose, kid)
-
-    def _known(self, purpose: str, kid: str) -> Key | None:
-        return next((key for key in self._keys if key.kid == kid and key.purpose == purpose), None)
-
-    def _looked_for(self, purpose: str, kid: str) -> Key | None:
-        self._refresh(at_once=True)
-        return self._known(purpose, kid)
+        found = self._known.get((purpose, kid))
+        if found is None:
+            self._refresh(at_once=True)
+            found = self._known.get((purpose, kid))
+        return found
 
 
 def _check(directory: Path, keys: list[Key], production: bool) -> None:

@@ -19,7 +19,7 @@ from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
-from booking.services import configuration, leaves, log, persons, waitlist
+from booking.services import configuration, leaves, log, persons, spellings, waitlist
 from booking.services.notices import tell, written_ways
 from booking.services.persons import Secrets
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
@@ -170,17 +170,21 @@ def _acknowledge(tx: Transaction, demande: Demande) -> None:
 
 def identify(tx: Transaction, identity: Identity, otherwise: UUID | None = None) -> UUID:
     """The person with a joining key of ``identity``, else ``otherwise``, else a new one; missing keys are added."""
+    rows.wait_for_turn(tx.session, tx.world.keys.digest("turn", identity_rules.name_key_anywhere(identity))[1])
     joining = _digests(tx, identity_rules.joining_values(identity))
+    sought = set(_digests(tx, identity_rules.sought_values(identity)))
     evidence = _digests(tx, identity_rules.evidence_values(identity))
-    known = rows.keys_with(tx.session, [digest for _, _, digest in joining + evidence])
-    taken = {(key.kind, key.kid, key.digest) for key in known if key.joins}
-    found = sorted({key.person_id for key in known if key.joins and (key.kind, key.kid, key.digest) in joining})
+    known = rows.keys_with(tx.session, {digest for _, _, digest in (*joining, *evidence, *sought)})
+    holders = {(key.kind, key.kid, key.digest): key.person_id for key in known if key.joins}
+    taken = holders.keys()
+    found = sorted({holders[key] for key in joining if key in taken} or {holders[key] for key in sought & taken})
     if len(found) > 1:  # two numbers of two people: the one known first; a reviewer reads the note
         tx.note(SYSTEM, "several_persons", f"person:{found[0]}", others=[f"person:{other}" for other in found[1:]])
     person_id = found[0] if found else otherwise or _new_person(tx)
     own = {(key.kind, key.kid, key.digest) for key in known if key.person_id == person_id}
     _add_keys(tx, person_id, [key for key in joining if key not in taken], joins=True)
     _add_keys(tx, person_id, [key for key in evidence if key not in own], joins=False)
+    spellings.remember(tx, [(person_id, identity)])
     tx.session.flush()
     return person_id
 
@@ -286,8 +290,8 @@ def correct_identity(
         demande = _for_staff(tx, demande_id, actor)
         if demande.admitted_at is None or demande.state not in LIVE_STATES:
             raise Conflict("not_admitted")
-        admitted = persons.admitted_identity_of(tx.world, demande)
-        answer = correction_rules.correction_allowed(admitted, new, confirms)
+        admitted = persons.identities_of(tx.world, demande)[1]
+        answer = spellings.one_entry(tx, demande, correction_rules.correction_allowed(admitted, new, confirms), new)
         verb = "identity_corrected" if answer.allowed else "identity_correction_refused"
         tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
         if answer.allowed:

@@ -6,7 +6,7 @@ See docs/regles.md, R-30 to R-43.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from booking.domain.territory import Territory
 from booking.domain.waitlist import PAUSE_KEEPS_COHORT_DAYS, Pause, PauseReason
 from booking.ports import World
 from booking.services import configuration, persons
-from booking.services.notices import place_and_hour, tell
+from booking.services.notices import place_and_hour, tell, tell_each
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import convocation as rows
 from booking.store import demande as demandes
@@ -85,19 +85,27 @@ def _apply(tx: Transaction, demande: Demande, consequence: Consequence) -> None:
 # --- the offer ----------------------------------------
 
 
-def offer(tx: Transaction, demande: Demande, slot: Slot, territory: Territory, batch_id: UUID) -> Convocation:
+def offer(
+    tx: Transaction,
+    demande: Demande,
+    slot: Slot,
+    territory: Territory,
+    batch_id: UUID,
+    attached: Sequence[Demande] | None = None,
+) -> Convocation:
     """Give ``slot`` to ``demande``: an offer to answer, or an appointment at once for a standing acceptance.
 
-    Called by the draw, never with a choice from outside. Raises Conflict when the slot or the person is already taken,
-    or when it is too late to ask.
+    Called by the draw, never with a choice from outside. ``attached``: the entries behind it, if they are read already.
+    Raises Conflict when the slot or the person is already taken, or when it is too late to ask.
     """
-    if persons.is_firm(persons.voices(tx.session, demande)):
+    voices = persons.voices(tx.session, demande, attached=attached)
+    if persons.is_firm(voices):
         return appoint(tx, demande, slot, territory, STANDING, batch_id)
     expires_at = _deadline(tx, slot, territory)
     held = _hold(tx, demande, slot, batch_id)
     held.expires_at = expires_at
     params = {**place_and_hour(slot, territory), "expires_at": expires_at.isoformat()}
-    tell(tx, demande, "offer", f"offer:{held.id}", params)
+    tell_each(tx, voices, "offer", f"offer:{held.id}", params)
     return held
 
 
@@ -166,7 +174,7 @@ def _confirm(tx: Transaction, demande: Demande, held: Convocation, slot: Slot, t
     if by not in (STANDING, SYSTEM):
         demande.last_sign_at = tx.now
     params = {**place_and_hour(slot, territory), "convocation": held.reference}
-    _tell(tx, held, "confirmed", "confirmed", params)
+    tell(tx, demande, "confirmed", f"confirmed:{held.id}", params, since_at=held.offered_at)
 
 
 def decline(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:

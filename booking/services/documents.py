@@ -318,7 +318,7 @@ def _proof(world: World, session: Session, demande: Demande) -> dict[str, Any]:
         "entry": given.entry.decode(),
         "salt": given.salt.hex(),
         "leaf": given.leaf.hex(),
-        "promised at": given.promised_at.isoformat(),
+        "promised at": given.promised,
         "key": given.kid,
         "promise": given.promise.hex(),
     }

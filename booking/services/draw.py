@@ -24,17 +24,14 @@ from booking.services import configuration, simulated_time, slots
 from booking.services.freeze import capacity, freeze
 from booking.services.offers import offer
 from booking.services.result import class_of, commit, draw, publish
-from booking.services.transaction import transaction
+from booking.services.transaction import check_clock, transaction
 from booking.services.witness import witness
 from booking.store import demande as demandes
 from booking.store import draw as rows
-from booking.store import journal
 from booking.store.draw import BatchState
 
 STEPS: tuple[Callable[[World, UUID], None], ...] = (freeze, commit, witness, draw, publish, offer)
 """In this order; each does nothing unless the batch is in the state before it. ``witness`` only gathers evidence."""
-
-CLOCK_TOLERANCE = timedelta(seconds=2)
 
 
 def advance(world: World, batch_id: UUID) -> None:
@@ -43,9 +40,7 @@ def advance(world: World, batch_id: UUID) -> None:
     Raises Conflict('clock_backwards') when the clock is before the newest journal row: a wrong clock must not draw.
     """
     with world.reading() as session:
-        newest_at = journal.newest_at(session)
-    if newest_at is not None and world.clock.now() < newest_at - CLOCK_TOLERANCE:
-        raise Conflict("clock_backwards")
+        check_clock(session, world.clock.now())
     for step in STEPS:
         try:
             step(world, batch_id)
@@ -67,7 +62,7 @@ def paste_signature(
     """Without internet somebody types the beacon's signature; it is verified before it is kept.
 
     ``territory``: the one that a supervisor acts in; an operator at the machine names none.
-    Raises NotFound, Conflict('not_awaiting_beacon'), InvalidInput('beacon_signature').
+    Raises NotFound, Conflict('not_awaiting_beacon' | 'round_not_out'), InvalidInput('beacon_signature').
     """
     with world.reading() as session:
         batch = rows.by_id(session, batch_id)
@@ -77,6 +72,9 @@ def paste_signature(
         raise Conflict("not_awaiting_beacon")
     if not world.beacon.verify(batch.beacon_round, signature):
         raise InvalidInput("beacon_signature")
+    # Too early: our clock is wrong, or the source proves nothing.
+    if world.clock.now() < world.beacon.round_at(batch.beacon_round):
+        raise Conflict("round_not_out")
     with transaction(world) as tx:
         found = rows.by_id(tx.session, batch_id, lock=True)
         if found is not None and found.state is BatchState.COMMITTED:

@@ -6,7 +6,7 @@ Source: allocation.md 5 and 6.1. Rules R-20 and R-21 of docs/regles.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -31,11 +31,12 @@ from booking.services.result import class_of
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import demande as demandes
 from booking.store import draw as rows
+from booking.store import listed
 from booking.store import log as leaves
 from booking.store import slots as slot_rows
 from booking.store.base import one_snapshot
-from booking.store.demande import Demande
 from booking.store.draw import Batch, BatchState
+from booking.store.listed import Listed
 from booking.store.slots import Slot
 
 NOTHING_FREED, NOBODY_WAITS = "nothing_freed", "nobody_waits"
@@ -131,14 +132,13 @@ class Reach:
     def classes(self, availability: Availability, *, by_letter: bool) -> tuple[str, ...]:
         """Texts of the classes that somebody can come to, sorted."""
         from_on = self.letter_from_on if by_letter else self.today
-        return tuple(
-            sorted(
-                text
-                for pattern in availability.patterns
-                for text, on in self.by_pattern.get(pattern, {}).items()
-                if on not in availability.excluded_on and on >= from_on
-            )
-        )
+        found = [
+            text
+            for pattern in availability.patterns
+            for text, on in self.by_pattern.get(pattern, {}).items()
+            if on >= from_on and on not in availability.excluded_on
+        ]
+        return tuple(sorted(found))
 
 
 def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:
@@ -146,36 +146,44 @@ def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:
     number = rows.last_main_number(tx.session, batch.territory, batch.family) + 1
     if batch.kind is DrawKind.MAIN:
         batch.main_number = number
-    listed = demandes.in_scope(tx.session, batch.territory, batch.family)
     leaf_of = leaves.first_leaves(tx.session, batch.territory, batch.family)
-    behind: dict[UUID, list[Demande]] = defaultdict(list)
-    for demande in listed:
-        if demande.attached_to_id is not None and demande.id in leaf_of:
-            behind[demande.attached_to_id].append(demande)
+    found = [one for one in listed.in_scope(tx.session, batch.territory, batch.family) if one.id in leaf_of]
+    behind = _behind(found)
     lines: list[Line] = []
     written: list[dict[str, Any]] = []
-    for demande in listed:
-        line = _line(tx, demande, behind[demande.id], leaf_of, reach, number) if demande.id in leaf_of else None
+    for demande in found:
+        line = _line(tx, demande, behind.get(demande.id, ()), leaf_of, reach, number)
         if line is not None:
             lines.append(line)
             written.append(_row(tx, batch, demande, line))
-            if batch.kind is DrawKind.MAIN:
-                demande.cohort = _own_cohort(demande, reach.today, number)
     rows.add_lines(tx.session, written)
+    if batch.kind is DrawKind.MAIN:
+        attached = [one for entries in behind.values() for one in entries]
+        as_if_alone = [one.id for one in attached if _would_be_drawn(one, reach.today)]
+        listed.open_cohort(tx.session, number, batch.id, as_if_alone)
     return lines
 
 
-def _own_cohort(demande: Demande, today: date, number: int) -> int | None:
-    """The cohort that this entry has for itself. An attached one gets the cohort it would have had alone: its page then
-    says what a lone entry's says, and if its main one is withdrawn it goes on with its own."""
-    standing = Standing(demande.state, demande.useful_on, False, demande.cohort)
-    return wait_rules.cohort_at_freeze(standing, today, number)
+def _behind(found: Sequence[Listed]) -> Mapping[UUID, Sequence[Listed]]:
+    """Entry → those attached to it."""
+    behind: dict[UUID, list[Listed]] = defaultdict(list)
+    for demande in found:
+        if demande.attached_to_id is not None:
+            behind[demande.attached_to_id].append(demande)
+    return behind
+
+
+def _would_be_drawn(demande: Listed, today: date) -> bool:
+    """Would this entry be drawn, were it alone? An attached one gets the cohort that it would then have: its page says
+    what a lone entry's says, and if its main one is withdrawn it goes on with its own."""
+    alone = Standing(demande.state, demande.useful_on, False, demande.cohort)
+    return wait_rules.cohort_at_freeze(alone, today, 1) is not None
 
 
 def _line(
     tx: Transaction,
-    demande: Demande,
-    attached: Sequence[Demande],
+    demande: Listed,
+    attached: Sequence[Listed],
     leaf_of: dict[UUID, bytes],
     reach: Reach,
     number: int,
@@ -199,7 +207,7 @@ def _line(
     )
 
 
-def _row(tx: Transaction, batch: Batch, demande: Demande, line: Line) -> dict[str, Any]:
+def _row(tx: Transaction, batch: Batch, demande: Listed, line: Line) -> dict[str, Any]:
     return {
         "id": tx.new_id(),
         "batch_id": batch.id,

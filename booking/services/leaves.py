@@ -47,7 +47,7 @@ def opens(world: World, session: Session, demande: Demande) -> bool:
     first = next(iter(rows.entries_of(session, demande.id)), None)
     if first is None or first.salt_sealed is None:
         return True
-    return not list(_of_somebody_else(world, first, persons.admitted_identity_of(world, demande)))
+    return not list(_of_somebody_else(world, first, persons.identities_of(world, demande)[1]))
 
 
 def _faults(world: World, demande: Demande, entries: Sequence[LogEntry]) -> Iterator[str]:
@@ -59,7 +59,7 @@ def _faults(world: World, demande: Demande, entries: Sequence[LogEntry]) -> Iter
         yield from _altered(demande, entry, before)
         before = entry.leaf
     if entries[0].salt_sealed is not None:
-        yield from _of_somebody_else(world, entries[0], persons.admitted_identity_of(world, demande))
+        yield from _of_somebody_else(world, entries[0], persons.identities_of(world, demande)[1])
     if entries[-1].salt_sealed is not None:
         yield from _of_somebody_else(world, entries[-1], persons.identity_of(world, demande))
     closed = entries[-1].type == EntryType.CLOSED

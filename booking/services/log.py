@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain import log as rules
-from booking.domain.canonical import canonical
+from booking.domain.canonical import canonical, instant, parse
 from booking.domain.identity import CANON, Identity, canonical_bytes
 from booking.domain.log import EntryType
 from booking.ports import World
@@ -51,6 +51,25 @@ class Receipt:
     kid: str
     promised_at: datetime
     position: int | None
+
+    @property
+    def promised(self) -> str:
+        """The hour of the promise as the signed bytes say it."""
+        return instant(self.promised_at)
+
+    def file(self) -> bytes:
+        """All that verify_receipt.py opens, in canonical form; the salt opens the leaf, so it is its owner's alone."""
+        return canonical(
+            {
+                "v": "RDV-RECEIPT-1",
+                "entry": parse(self.entry),
+                "salt": self.salt.hex(),
+                "leaf": self.leaf.hex(),
+                "promised": self.promised,
+                "key": self.kid,
+                "promise": self.promise.hex(),
+            }
+        )
 
 
 def append(tx: Transaction, demande: Demande, kind: EntryType, identity: Identity) -> LogEntry:

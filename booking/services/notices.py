@@ -14,6 +14,7 @@ from booking.domain.territory import Territory
 from booking.services import persons
 from booking.services.transaction import Transaction
 from booking.store.demande import Demande
+from booking.store.listed import Told
 from booking.store.slots import Slot
 
 POST, CALL = "post", "call"
@@ -43,7 +44,7 @@ def tell(
 
 
 def tell_each(
-    tx: Transaction, entries: Iterable[Demande], template: str, event: str, params: Mapping[str, Any]
+    tx: Transaction, entries: Iterable[Demande | Told], template: str, event: str, params: Mapping[str, Any]
 ) -> None:
     """The same to exactly these entries: a draw tells everybody who waits, without asking again who they are."""
     for entry in entries:

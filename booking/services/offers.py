@@ -5,7 +5,7 @@ One transaction: either all of it happened, or nothing did. Source: allocation.m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from booking.domain.demande import DemandeState
@@ -18,9 +18,10 @@ from booking.services.notices import tell_each
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import demande as demandes
 from booking.store import draw as rows
+from booking.store import listed
 from booking.store import slots as slot_rows
 from booking.store.demande import Demande
-from booking.store.draw import Batch, BatchLine, BatchState
+from booking.store.draw import Batch, BatchState
 from booking.store.slots import Slot
 
 
@@ -32,22 +33,22 @@ def offer(world: World, batch_id: UUID) -> None:
             return
         territory = configuration.current(tx.session, tx.now).territory(batch.territory)
         slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
-        people = {one.id: one for one in demandes.of_batch(tx.session, batch.id)}
+        people = demandes.placed_by(tx.session, batch.id)
+        attached = demandes.attached_of(tx.session, people.keys())
         made = sum(
-            _offer_line(tx, batch, line, people[line.demande_id], slots[line.placed_slot_id], territory)
-            for line in rows.placed_lines(tx.session, batch.id)
-            if line.placed_slot_id is not None
+            _offer_line(tx, batch, people[demande_id], attached[demande_id], slots[slot_id], territory)
+            for demande_id, slot_id in rows.given(tx.session, batch.id)
         )
         left = _release_the_rest(slots.values())
         if batch.kind is DrawKind.MAIN:
-            _still_here(tx, batch, people.values(), territory)
+            _still_here(tx, batch, territory)
         batch.state, batch.offered_at = BatchState.OFFERED, tx.now
         tx.note(SYSTEM, "offers_made", f"batch:{batch.id}", batch.territory, offers=made, left=left)
         tx.after("sweep")
 
 
 def _offer_line(
-    tx: Transaction, batch: Batch, line: BatchLine, demande: Demande, slot: Slot, territory: Territory
+    tx: Transaction, batch: Batch, demande: Demande, attached: Sequence[Demande], slot: Slot, territory: Territory
 ) -> bool:
     """One offer; False when the person or the slot is gone since the freeze, or when it is too late to ask.
 
@@ -61,7 +62,7 @@ def _offer_line(
         reason = f"slot_{slot.state}"
     else:
         try:
-            convocation.offer(tx, demande, slot, territory, batch.id)
+            convocation.offer(tx, demande, slot, territory, batch.id, attached)
         except Conflict as conflict:
             reason = conflict.code
         else:
@@ -79,9 +80,7 @@ def _release_the_rest(slots: Iterable[Slot]) -> int:
     return len(left)
 
 
-def _still_here(tx: Transaction, batch: Batch, people: Collection[Demande], territory: Territory) -> None:
+def _still_here(tx: Transaction, batch: Batch, territory: Territory) -> None:
     following = rows.next_freeze(tx.session, batch.territory, batch.family, tx.now)
     params = {"next_draw_at": following.draw_at.isoformat(), "zone": territory.zone.key} if following else {}
-    waiting = {one.id for one in people if one.state is DemandeState.WAITING and one.attached_to_id is None}
-    entries = [one for one in people if (one.attached_to_id or one.id) in waiting and one.news and not one.revoked_at]
-    tell_each(tx, entries, "still_here", f"still_here:{batch.id}", params)
+    tell_each(tx, listed.still_waiting(tx.session, batch.id), "still_here", f"still_here:{batch.id}", params)

@@ -41,6 +41,7 @@ from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
+from booking.store.listed import Listed, Told
 
 # --- what a row holds, opened and sealed ---------------------------------------------------------------------
 
@@ -60,10 +61,10 @@ def identity_of(world: World, demande: Demande) -> Identity:
     return identity_from_plain(_open(world, demande, "identity_sealed"))
 
 
-def admitted_identity_of(world: World, demande: Demande) -> Identity:
-    """The identity at admission, whatever was corrected since: what a correction is measured against."""
+def identities_of(world: World, demande: Demande) -> tuple[Identity, Identity]:
+    """(in force, at admission): what a correction is measured against is the second, whatever was corrected since."""
     plain = _open(world, demande, "identity_sealed")
-    return identity_from_plain(plain.get("admitted", plain))
+    return identity_from_plain(plain), identity_from_plain(plain.get("admitted", plain))
 
 
 def seal_identity(world: World, demande: Demande, identity: Identity, admitted: Identity | None = None) -> None:
@@ -98,7 +99,7 @@ def identity_from_plain(plain: Mapping[str, Any]) -> Identity:
     )
 
 
-def contact_of(world: World, demande: Demande) -> Contact:
+def contact_of(world: World, demande: Demande | Told) -> Contact:
     """Ways to reach the person of this entry."""
     return Contact(**_open(world, demande, "contact_sealed"))
 
@@ -131,14 +132,12 @@ def seal_details(world: World, demande: Demande, details: Details) -> None:
     demande.details_sealed = _seal(world, demande, "details_sealed", plain)
 
 
-def availability_of(demande: Demande) -> Availability:
+def availability_of(demande: Demande | Listed) -> Availability:
     """When and where this entry says that the person can come."""
     plain = demande.availability
-    return Availability(
-        frozenset((site, weekday, Half(half)) for site, weekday, half in plain["patterns"]),
-        frozenset(date.fromisoformat(on) for on in plain["excluded"]),
-        plain["short_notice"],
-    )
+    patterns = frozenset([(site, weekday, Half(half)) for site, weekday, half in plain["patterns"]])
+    excluded_on = frozenset(map(date.fromisoformat, plain["excluded"]))
+    return Availability(patterns, excluded_on, plain["short_notice"])
 
 
 def availability_to_plain(availability: Availability) -> dict[str, Any]:
@@ -150,7 +149,7 @@ def availability_to_plain(availability: Availability) -> dict[str, Any]:
     }
 
 
-def _open(world: World, demande: Demande, column: str) -> dict[str, Any]:
+def _open(world: World, demande: Demande | Told, column: str) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(world.keys.open("demande", column, demande.id, getattr(demande, column)))
     return plain
 
@@ -188,10 +187,10 @@ def secrets_of(world: World, demande: Demande) -> Secrets | None:
     return next((found for found in _derived(world, demande) if link_hash(found.link) == demande.link_hash), None)
 
 
-def page_of(world: World, demande: Demande) -> dict[str, str]:
+def page_of(world: World, demande: Demande | Told) -> dict[str, str]:
     """``{"link": …}``, the status page's address for a message to this entry; empty when none is in force."""
-    secrets = secrets_of(world, demande)
-    return {"link": f"{world.public_url}/s/{secrets.link}"} if secrets else {}
+    link = next((found for found in _links(world, demande) if link_hash(found) == demande.link_hash), None)
+    return {"link": f"{world.public_url}/s/{link}"} if link else {}
 
 
 def link_hash(link: str) -> bytes:
@@ -200,16 +199,12 @@ def link_hash(link: str) -> bytes:
 
 def code_fits(world: World, reference: str, code: str, digest: bytes) -> bool:
     """Constant-time comparison under every pepper that counts."""
-    candidates = world.keys.digests("status_code", _spoken(reference, code))
-    return one_fits(candidates, digest)
+    return one_fits(world.keys.digests("status_code", _spoken(reference, code)), digest)
 
 
 def one_fits(candidates: Iterable[tuple[str, bytes]], digest: bytes) -> bool:
     """Whether one of the (kid, digest) is ``digest``; every one is compared, in constant time."""
-    fits = False
-    for _, candidate in candidates:
-        fits |= compare_digest(candidate, digest)
-    return fits
+    return any([compare_digest(candidate, digest) for _, candidate in candidates])  # noqa: C419  (no early end)
 
 
 def _spoken(reference: str, code: str) -> bytes:
@@ -217,13 +212,17 @@ def _spoken(reference: str, code: str) -> bytes:
 
 
 def _derived(world: World, demande: Demande) -> list[Secrets]:
-    seed = demande.id.bytes + demande.secrets_number.to_bytes(4, "big")
-    links = world.keys.digests("secret_link", seed)
-    codes = world.keys.digests("secret_code", seed)
-    return [
-        Secrets(base64.urlsafe_b64encode(link).rstrip(b"=").decode(), reference_from_entropy(code))
-        for (_, link), (_, code) in zip(links, codes, strict=True)
-    ]
+    both = zip(_links(world, demande), world.keys.digests("secret_code", _seed(demande)), strict=True)
+    return [Secrets(link, reference_from_entropy(code)) for link, (_, code) in both]
+
+
+def _links(world: World, demande: Demande | Told) -> list[str]:
+    links = world.keys.digests("secret_link", _seed(demande))
+    return [base64.urlsafe_b64encode(link).rstrip(b"=").decode() for _, link in links]
+
+
+def _seed(demande: Demande | Told) -> bytes:
+    return demande.id.bytes + demande.secrets_number.to_bytes(4, "big")
 
 
 def revoke(tx: Transaction, demande: Demande) -> None:
@@ -257,12 +256,14 @@ def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande
     return entry, main
 
 
-def voices(session: Session, main: Demande, since_at: datetime | None = None) -> list[Demande]:
+def voices(
+    session: Session, main: Demande, since_at: datetime | None = None, attached: Sequence[Demande] | None = None
+) -> list[Demande]:
     """The entries that are written to and whose answer counts: the main one and those attached, unless revoked.
 
-    ``since_at``: when what is spoken of began; whoever joined later does not hear of it.
+    ``since_at``: when what is spoken of began; whoever joined later does not hear of it. ``attached``: if read already.
     """
-    entries = [main, *demandes.attached_entries(session, main.id)]
+    entries = [main, *(demandes.attached_entries(session, main.id) if attached is None else attached)]
     return [entry for entry in entries if entry.revoked_at is None and hears(entry, main, since_at)]
 
 
@@ -297,12 +298,14 @@ def _gave_back(session: Session, entry: Demande, held: Convocation) -> bool:
     return any(refusal.demande_id == entry.id and refusal.said_at > held.answered_at for refusal in said)
 
 
-def drawn_availability(main: Demande, attached: Sequence[Demande]) -> Availability:
+def drawn_availability(main: Demande | Listed, attached: Sequence[Demande | Listed]) -> Availability:
     """The availability that a freeze takes for ``main``: best proof, joined at equal proof (allocation.md 2)."""
+    if not attached:
+        return availability_of(main)
     return availability_for_draw(_entry(main), [_entry(entry) for entry in attached])
 
 
-def _entry(demande: Demande) -> Entry:
+def _entry(demande: Demande | Listed) -> Entry:
     return Entry(str(demande.id), demande.filed_at, demande.proof, availability_of(demande))
 
 

@@ -52,7 +52,7 @@ def root_at(session: Session, size: int) -> bytes:
 
 
 def inclusion_of(world: World, demande_id: UUID) -> Inclusion | None:
-    """The proof for the oldest leaf of a demande under the newest head; None until one covers it (within the hour)."""
+    """The proof for the oldest leaf of a demande under one signed head; None until one covers it (within the hour)."""
     with world.reading() as session:
         found = _covered(session, demande_id)
         if found is None:
@@ -77,10 +77,15 @@ def is_covered(world: World, demande_id: UUID) -> bool:
 
 
 def _covered(session: Session, demande_id: UUID) -> tuple[LogEntry, LogHead] | None:
-    first, head = next(iter(rows.entries_of(session, demande_id)), None), rows.last_head(session)
-    if first is None or first.position is None or head is None or first.position >= head.size:
+    """The oldest leaf and a head over it: the newest published one, that strangers know, if it covers the leaf.
+
+    A younger head is never published for a proof's sake: heads closer than ten entries would say the hour of a leaf.
+    """
+    first = next(iter(rows.entries_of(session, demande_id)), None)
+    if first is None or first.position is None:
         return None
-    return first, head
+    heads = (rows.last_published(session), rows.last_head(session))
+    return next(((first, head) for head in heads if head is not None and head.size > first.position), None)
 
 
 def inclusion_bytes(found: Inclusion) -> bytes:

@@ -142,7 +142,7 @@ def voiding(world: World, found: Published) -> Voiding:
 
 
 def summary(data: bytes) -> dict[str, Any]:
-    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class)."""
+    """What a page says of a public bundle: ``placed``, ``last_rank``, ``compatible`` (per class, or none: R-120)."""
     found = parse(data)
     return {name: found[name] for name in ("placed", "last_rank", "compatible")}
 

@@ -6,7 +6,6 @@ to what remains; nobody chooses who gains by it. Source: allocation.md 6; rules 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ from uuid import UUID
 
 from booking.domain import strike as rules
 from booking.domain.accounts import Actor, Role
-from booking.domain.canonical import canonical
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.domain.slots import DrawKind, SlotState
 from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
 from booking.services import convocation, regive, witness
-from booking.services.result import BUNDLE_KEY, class_of, lines_of
-from booking.services.transaction import Transaction, attempt, transaction
+from booking.services.result import class_of, read_lines, write_bundles
+from booking.services.transaction import Transaction, attempt, check_clock, transaction
 from booking.store import draw as draw_rows
 from booking.store import slots as slot_rows
 from booking.store import strike as rows
@@ -37,16 +35,17 @@ from booking.store.strike import Strike
 def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str) -> None:
     """``committed`` → ``voided``: the number stays, the places go to the next draw, everybody keeps their cohort.
 
-    Only while the beacon's round does not exist yet. Raises NotFound, Forbidden, InvalidInput('void_reason'),
-    Conflict('round_is_out' | 'draw_not_voidable').
+    Only while the beacon's round does not exist yet, by a clock that is not behind the journal. Raises NotFound,
+    Forbidden, InvalidInput('void_reason'), Conflict('round_is_out' | 'draw_not_voidable' | 'clock_backwards').
     """
     why = rules.check_void_reason(reason)
     with transaction(world) as tx:
         rules.check_supervisor(actor, territory, tx.now)
+        check_clock(tx.session, tx.now)
         batch = _batch(tx, territory, batch_id)
         if batch.state is not BatchState.COMMITTED or batch.beacon_round is None:
             raise Conflict("draw_not_voidable")
-        if tx.now >= world.beacon.round_at(batch.beacon_round):
+        if batch.beacon_signature is not None or tx.now >= world.beacon.round_at(batch.beacon_round):
             raise Conflict("round_is_out")
         for slot in slot_rows.of_batch(tx.session, batch.id):
             if slot.state is SlotState.COMMITTED:
@@ -179,13 +178,13 @@ def _countersign(signer: Actor, territory: str, strike_id: UUID, tx: Transaction
     row.signed_by_id, row.signed_at = signer.account_id, tx.now
     tx.session.flush()
     slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
-    lines = lines_of(tx, batch)
+    lines = read_lines(tx.session, batch.id)
     struck = [_struck(one, slots) for one in rows.signed(tx.session, batch.id)]
     corrected = rules.corrected(json.loads(batch.public_bundle or b""), lines, struck, batch.bundle_hash or b"")
     row.replaced_bundle, row.replaced_hash = batch.public_bundle, batch.bundle_hash
     row.replaced_kid, row.replaced_signature = batch.bundle_kid, batch.bundle_signature
-    _publish(tx, batch, corrected)
-    said = {"reason": row.reason, "strike": str(row.id), "sha256": (batch.bundle_hash or b"").hex()}
+    digest = write_bundles(tx, batch, corrected.public, corrected.full)
+    said = {"reason": row.reason, "strike": str(row.id), "sha256": digest.hex()}
     tx.note(signer, "input_struck", f"batch:{batch.id}", territory, **said)
     regive.apply(tx, batch, slots, corrected, row, signer)
     _write_outcome(tx, batch, slots, corrected)
@@ -212,25 +211,10 @@ def _struck(row: Strike, slots: Mapping[UUID, Slot]) -> Struck:
     return Struck(Reason(row.reason), row.signed_at or row.asked_at, row.leaf, place)
 
 
-def _publish(tx: Transaction, batch: Batch, corrected: Corrected) -> None:
-    """The new files, hashed and signed as the first ones were."""
-    batch.public_bundle = canonical(corrected.public)
-    sealed = tx.world.keys.seal("batch", "full_bundle_sealed", batch.id, canonical(corrected.full))
-    batch.full_bundle_sealed = sealed
-    batch.bundle_hash = hashlib.sha256(batch.public_bundle).digest()
-    batch.bundle_kid, batch.bundle_signature = tx.world.keys.sign(BUNDLE_KEY, batch.bundle_hash)
-
-
 def _write_outcome(tx: Transaction, batch: Batch, slots: Mapping[UUID, Slot], corrected: Corrected) -> None:
     """Ranks and places of the lines, as the corrected result says; a struck line has neither."""
     at = {_place(slot): slot.id for slot in slots.values()}
     ranks, placed = corrected.outcome.ranks, corrected.outcome.placed
     given = {leaf: at[one.class_text, one.place.start, one.place.guichet] for leaf, one in placed.items()}
-    people = draw_rows.people_of(tx.session, batch.id)
-    draw_rows.write_outcome(
-        tx.session,
-        [
-            {"id": line_id, "rank": ranks.get(leaf), "placed_slot_id": given.get(leaf)}
-            for leaf, (line_id, _demande, _slot) in people.items()
-        ],
-    )
+    drawn = draw_rows.people_of(tx.session, batch.id)
+    draw_rows.write_outcome(tx.session, batch.id, {leaf: ranks.get(leaf) for leaf in drawn}, given)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,13 +14,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
+from booking.domain.errors import Conflict
 from booking.ports import World
 from booking.recent import Kind
-from booking.store import outbox
+from booking.store import journal, outbox
 from booking.store.base import insert_all
 from booking.store.journal import JournalRow
 
 T = TypeVar("T")
+
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 USAGER = "usager"
 SYSTEM = "system"
@@ -75,7 +78,7 @@ class Transaction:
     ) -> None:
         """One message for the outbox, written with the commit; a second with the same ``dedup_key`` does nothing."""
         row_id = self.new_id()
-        plain = json.dumps({"to": to, "params": dict(params)}, ensure_ascii=False).encode()
+        plain = _encoded({"to": to, "params": dict(params)}).encode()
         self._posts.append(
             {
                 "id": row_id,
@@ -142,6 +145,16 @@ def attempt(world: World, act: Callable[[Transaction], T]) -> T:
             continue
     with transaction(world) as tx:
         return act(tx)
+
+
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+def check_clock(session: Session, now: datetime) -> None:
+    """Conflict('clock_backwards') when the clock is before the newest journal row: a wrong clock decides nothing."""
+    newest_at = journal.newest_at(session)
+    if newest_at is not None and now < newest_at - CLOCK_TOLERANCE:
+        raise Conflict("clock_backwards")
 
 
 def scope_of(territory: str, family: str) -> str:

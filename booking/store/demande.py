@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, exists, func, select
-from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
 from booking.store.base import Base, Coded, among, live_index, quoted
@@ -244,39 +244,26 @@ def attached_of(session: Session, ids: Collection[UUID]) -> Mapping[UUID, list[D
 
 def live_on_contact(session: Session, contact_digest: bytes) -> int:
     """How many live demandes use this contact; nobody else can count it before this transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
-        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(contact_digest[:8], "big", signed=True))))
+    wait_for_turn(session, contact_digest)
     return session.connection().scalar(_LIVE_ON_CONTACT, {"digest": contact_digest}) or 0
 
 
-_OF_A_FREEZE = (
-    *(Demande.state, Demande.attached_to_id, Demande.proof, Demande.availability, Demande.contact_digest),
-    *(Demande.useful_on, Demande.priority, Demande.cohort, Demande.filed_at),
-)
+def wait_for_turn(session: Session, digest: bytes) -> None:
+    """One transaction at a time for this digest, until it ends."""
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite a write transaction is alone anyway
+        session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], "big", signed=True))))
 
 
-def in_scope(session: Session, territory: str, family: str) -> Sequence[Demande]:
-    """Every demande of a scope with a live leaf, attached ones included: what a freeze lists, and no more of it."""
-    return session.scalars(
-        select(Demande)
-        .where(
-            Demande.territory == territory,
-            Demande.family == family,
-            Demande.state.in_(_DRAWABLE | {DemandeState.ABSENT, DemandeState.CANCELLED}),
-        )
-        .options(load_only(*_OF_A_FREEZE, raiseload=True))
-    ).all()
-
-
-def of_batch(session: Session, batch_id: UUID) -> Sequence[Demande]:
-    """Demandes that a batch lists, locked until the transaction ends."""
-    return session.scalars(
+def placed_by(session: Session, batch_id: UUID) -> Mapping[UUID, Demande]:
+    """The demandes that a batch gave a slot to, by their ids, locked until the transaction ends."""
+    found = session.scalars(
         select(Demande)
         .join(BatchLine, BatchLine.demande_id == Demande.id)
-        .where(BatchLine.batch_id == batch_id)
+        .where(BatchLine.batch_id == batch_id, BatchLine.placed_slot_id.is_not(None))
         .order_by(Demande.id)
         .with_for_update(of=Demande)
-    ).all()
+    )
+    return {one.id: one for one in found}
 
 
 def waiting_cohorts(session: Session, territory: str, family: str) -> dict[UUID, int]:

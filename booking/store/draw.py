@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Row, String, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, deferred, mapped_column
 
 from booking.domain.errors import Conflict
 from booking.domain.slots import DrawKind
-from booking.store.base import Base, Coded, insert_all, live_index, quoted
+from booking.store.base import Base, Coded, insert_all, live_index, quoted, table_of
 
 
 class BatchState(StrEnum):
@@ -183,6 +193,12 @@ def numbered(session: Session, territory: str, family: str, limit: int, below: i
     ).all()
 
 
+def scopes(session: Session) -> list[tuple[str, str]]:
+    """(territory, family) of every numbered batch there is."""
+    wanted = select(Batch.territory, Batch.family).where(Batch.number.is_not(None)).distinct()
+    return [(territory, family) for territory, family in session.execute(wanted.order_by(*wanted.selected_columns))]
+
+
 def of_number(session: Session, territory: str, family: str, number: int) -> Batch | None:
     """One numbered batch of a scope."""
     return session.scalar(
@@ -199,14 +215,13 @@ def last_main_number(session: Session, territory: str, family: str) -> int:
 
 
 def main_freezes(session: Session, territory: str, family: str, since_at: datetime) -> list[tuple[int, datetime]]:
-    """(main number, instant) of the main draws of a scope frozen since an instant; voided ones gave no cohort."""
+    """(main number, instant) of the main draws of a scope frozen since an instant; a voided one gave its cohort too."""
     rows = session.execute(
         select(Batch.main_number, Batch.frozen_at).where(
             Batch.territory == territory,
             Batch.family == family,
             Batch.kind == DrawKind.MAIN,
             Batch.frozen_at >= since_at,
-            Batch.state != BatchState.VOIDED,
         )
     )
     return [(number, frozen_at) for number, frozen_at in rows if number is not None and frozen_at is not None]
@@ -256,27 +271,42 @@ def next_freeze(session: Session, territory: str, family: str, now: datetime) ->
     )
 
 
-_FROZEN = (
-    BatchLine.id,
-    BatchLine.leaf,
-    BatchLine.code,
-    BatchLine.priority,
-    BatchLine.cohort,
-    BatchLine.classes,
-    BatchLine.attached,
-    BatchLine.salt,
+class FrozenLine(NamedTuple):
+    """A line as a draw and its files need it, and what the draw wrote to it."""
+
+    leaf: bytes
+    code: str
+    priority: int
+    cohort: int
+    classes: list[str]
+    attached: list[str]
+    salt: bytes
+    rank: int | None
+    placed_slot_id: UUID | None
+
+
+_LINES = table_of(BatchLine)
+_FROZEN = tuple(_LINES.c[name] for name in FrozenLine._fields)
+_WRITE_OUTCOME = (
+    update(_LINES)
+    .where(_LINES.c.batch_id == bindparam("batch"), _LINES.c.leaf == bindparam("of"))
+    .values(rank=bindparam("rank"), placed_slot_id=bindparam("slot"))
 )
 
 
-def lines_of(session: Session, batch_id: UUID) -> Sequence[Row[Any]]:
-    """Frozen lines as plain rows, sorted by leaf: a draw reads ten thousand of them at each step."""
-    return session.execute(select(*_FROZEN).where(BatchLine.batch_id == batch_id).order_by(BatchLine.leaf)).all()
+def lines_of(session: Session, batch_id: UUID) -> list[FrozenLine]:
+    """Frozen lines as plain rows, sorted by leaf: two steps of a draw read ten thousand of them."""
+    wanted = select(*_FROZEN).where(_LINES.c.batch_id == batch_id).order_by(_LINES.c.leaf)
+    return [FrozenLine(*row) for row in session.connection().execute(wanted)]
 
 
-def write_outcome(session: Session, outcome: list[dict[str, Any]]) -> None:
-    """{id, rank, placed_slot_id} of every drawn line, in bulk."""
+def write_outcome(
+    session: Session, batch_id: UUID, ranks: Mapping[bytes, int | None], slots: Mapping[bytes, UUID]
+) -> None:
+    """Rank and slot, by leaf, of every line that ``ranks`` names, in bulk."""
+    outcome = [{"batch": batch_id, "of": leaf, "rank": rank, "slot": slots.get(leaf)} for leaf, rank in ranks.items()]
     if outcome:
-        session.execute(update(BatchLine), outcome)
+        session.connection().execute(_WRITE_OUTCOME, outcome)
 
 
 def people_of(session: Session, batch_id: UUID) -> dict[bytes, tuple[UUID, UUID, UUID | None]]:
@@ -289,13 +319,22 @@ def people_of(session: Session, batch_id: UUID) -> dict[bytes, tuple[UUID, UUID,
     return {leaf: (line_id, demande_id, slot_id) for leaf, line_id, demande_id, slot_id in rows}
 
 
-def placed_lines(session: Session, batch_id: UUID) -> Sequence[BatchLine]:
-    """The lines that got a slot, in the order of their ranks."""
-    return session.scalars(
-        select(BatchLine)
+def given(session: Session, batch_id: UUID) -> list[tuple[UUID, UUID]]:
+    """(demande, slot) of every line that got one, in the order of their ranks."""
+    rows = session.execute(
+        select(BatchLine.demande_id, BatchLine.placed_slot_id)
         .where(BatchLine.batch_id == batch_id, BatchLine.placed_slot_id.is_not(None))
         .order_by(BatchLine.rank)
-    ).all()
+    )
+    return [(demande_id, slot_id) for demande_id, slot_id in rows if slot_id is not None]
+
+
+def counts(session: Session, batch_id: UUID) -> dict[str, int]:
+    """Code → how many frozen lines bear it."""
+    rows = session.execute(
+        select(BatchLine.code, func.count()).where(BatchLine.batch_id == batch_id).group_by(BatchLine.code)
+    )
+    return dict((code, count) for code, count in rows)  # noqa: C402  (mypy knows no dict of rows)
 
 
 def slots_of(session: Session, batch_id: UUID) -> Sequence[BatchSlot]:

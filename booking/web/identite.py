@@ -14,6 +14,8 @@ from booking.domain.demande import Contact, Proof
 from booking.domain.errors import InvalidInput
 from booking.domain.guichet import DocumentKind
 from booking.domain.identity import Element, Identity
+from booking.gateways import catalogues
+from booking.gateways.catalogues import Language, lazy_gettext
 from booking.services import checks as checks_service
 from booking.services import files
 from booking.services.files import File
@@ -21,6 +23,12 @@ from booking.web import access, papers, saisie
 
 _BIRTH = ("birth_day", "birth_month", "birth_year")
 OWN, ANOTHER = "oui", "non"
+ONE_ENTRY = lazy_gettext(
+    "Une pièce n’ouvre qu’une demande : celle qui est écrite comme elle. Une autre demande, écrite autrement, a "
+    "attendu en même temps : celle-ci ne peut donc pas être corrigée. L’autre demande est celle de quelqu’un d’autre ? "
+    "Dites-le à l’agent : cette personne montre sa pièce, et la correction devient possible."
+)
+"""R-75, to the person at the counter."""
 
 
 def shown(file: File, form: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +115,17 @@ def code_paper(file: File) -> dict[str, Any]:
 
 def page_values(file: File, form: MultiDict[str, str]) -> dict[str, Any]:
     """What templates/macros/identite.html is given."""
-    return {"file": file, "shown": shown(file, form), "typed": form, "countries": saisie.countries()}
+    said = {"countries": saisie.countries(), "told": _in_each_language()}
+    return {"file": file, "shown": shown(file, form), "typed": form, **said}
+
+
+def _in_each_language() -> list[tuple[Language, str]]:
+    """What a refusal says to whoever is there; staff pages are in French, the person may not be."""
+    found = []
+    for code in catalogues.LANGUAGES:
+        with catalogues.using(code) as language:
+            found.append((language, str(ONE_ENTRY)))
+    return found
 
 
 def on_page(refused: InvalidInput) -> dict[str, str]:

@@ -11,19 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from bench import regimes
+from bench import regimes, regimes_honest
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench.regimes_attempts import Informed, Park, Standby, WalkIn
-from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, NOW
+from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, EACH_MENDED, NOW, RuleSet
 from bench.regimes_data import profile
 from bench.regimes_honest import corrections
 from bench.regimes_office import Office
 from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, fill, pilot_scene, wide_scene
 from bench.regimes_resale import observe
 from bench.regimes_scalper import POOL, Plan, Seller
+from bench.regimes_spellings import Mended, Numbers, OneVariant, OtherName, TwoWrong, Variants
 from booking.domain import draw
 from booking.domain.demande import Availability, DemandeState
+from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 
 
@@ -105,6 +107,15 @@ def test_the_old_rule_for_corrections_was_wider_than_the_new_one():
     assert rows["the same, a number was given", NOW.name] == 0
 
 
+def test_who_filed_once_and_has_no_twin_loses_next_to_nothing_by_the_rule_of_one_document(monkeypatch):
+    """R-75"""
+    monkeypatch.setattr(regimes_honest, "PEOPLE", 4000)
+    monkeypatch.setattr(regimes_honest, "WAITING", (300,))
+    lost = {row["people"]: row["lost_per_1000"] for row in regimes_honest.one_document((1,))}
+    assert lost["filed once, no twin"] < 1
+    assert lost["everybody"] < 3
+
+
 def test_another_persons_convocation_is_worth_something_only_where_nobody_looks():
     received, refused = (observe(WalkIn, 0.7, Plan(60, 0.4, rules=rules), 1, 26).gain for rules in (BEFORE, NOW))
     assert received is not None
@@ -143,12 +154,12 @@ def test_nobody_can_aim_a_place_given_back_at_the_last_minute():
     """R-71: whom a seller can foresee is one person, one cohort, or nobody in particular."""
     foreseen = {}
     for rules in (DRAW_ORDER, COHORT_FIRST, NOW):
-        built, slot, people = called_first(rules.office, 18)
+        built, slot, people = called_first(rules.office, 36)
         foreseen[rules.name] = len(built.first_for(slot))
         assert set(built.standby(slot)) == set(people)
         seller = Informed(built, Plan(0, 0.4, odds=0.8, rules=rules))
         assert seller.good_odds(slot) is (rules is not NOW)
-    assert list(foreseen.values()) == [1, 1, 18]
+    assert list(foreseen.values()) == [1, 1, 36]
 
 
 def test_the_interval_of_a_mean_contains_it_and_one_seed_claims_nothing():
@@ -222,3 +233,41 @@ def test_the_command_prints_tables_or_one_object(capsys: pytest.CaptureFixture[s
     assert ["fcfs/high", "True"] in [line.split() for line in capsys.readouterr().out.splitlines()]
     assert regimes.main(["--quick", "--json", "--only", "signs"]) == 0
     assert len(json.loads(capsys.readouterr().out)["signs"]) == 4
+
+
+def spelled(kind: type[Variants], rules: RuleSet, document: Identity) -> tuple[Variants, list[Person]]:
+    """A client whom the seller has filed in its way; every entry has been in a draw."""
+    built = Office(wide_scene(1), Rules(), Habits(per_week=1), 1)
+    seller = kind(built, Plan(0, 0.5, rules=rules))
+    client = Person(Availability(frozenset(built.scene.halves)), client=True, identity=document)
+    built.file(client)
+    for entry in seller.entries[client]:
+        entry.offers = 1
+    return seller, seller.entries[client]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "now"),
+    [
+        (OneVariant, [True, True], [True, False]),
+        (TwoWrong, [True, True], [False, False]),
+        (OtherName, [True, True, True], [True, False, False]),
+        (Numbers, [True, True], [False, False]),
+    ],
+)
+def test_more_spellings_are_no_more_chances(kind, before, now):
+    """R-75"""
+    document = Identity("Kowalczyk", "Anna", BirthDate(1990, 5, 12), "Dax", "PL")
+    for rules, expected in ((EACH_MENDED, before), (NOW, now)):
+        seller, entries = spelled(kind, rules, document)
+        assert [seller.received(entry, entries[0]) for entry in entries] == expected
+        seller.office.withdraw(entries[-1])
+        assert [seller.received(entry, entries[0]) for entry in entries][:-1] == expected[:-1], "too late"
+
+
+def test_a_spelling_corrected_before_the_draw_is_the_one_entry():
+    """R-75"""
+    seller, (own, other) = spelled(Mended, NOW, Identity("Kowalczyk", "Anna", BirthDate(1990, 5, 12), "Dax", "PL"))
+    seller.mend(own)
+    assert seller.received(own, own)
+    assert not seller.received(other, own)

@@ -36,6 +36,7 @@ SAMPLED = [
     Point("offer", "leave"),
 ]
 AT_THE_FREEZE = [Point("freeze", "statement", 7), Point("freeze", "statement", 34), Point("freeze", "commit", 6)]
+BEFORE_THE_ROUND = {"freeze", "commit", "witness"}
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.crash.killing"])
 
@@ -48,13 +49,17 @@ def started(body: Callable[..., None], *arguments: Any) -> Any:
 
 def killed(scene: Scene, where: Point) -> None:
     """One process advances the batch and dies at ``where``, by SIGKILL."""
-    at = scene.freeze_at if where.step == "freeze" else scene.draw_at
+    at = scene.freeze_at
+    if where.step not in BEFORE_THE_ROUND:
+        scene.promise()
+        at = scene.draw_at
     process = started(killing.advance_and_die, scene.url, scene.keys_dir, at, scene.batch_id, where)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL, f"{where} was not reached"
 
 
 def finished(scene: Scene) -> Trace:
+    scene.promise()
     scene.advance(scene.draw_at)
     return Trace.of(scene)
 
@@ -175,5 +180,5 @@ def test_a_clock_moved_backwards_is_refused(frozen: Scene, where: Point, tmp_pat
     killed(scene, where)
     before = Trace.of(scene)
     with pytest.raises(Conflict, match="clock_backwards"):
-        scene.advance(scene.freeze_at)
+        scene.advance(scene.freeze_at - timedelta(minutes=1))
     assert Trace.of(scene) == before

@@ -1,17 +1,18 @@
-"""Corrections at the counter: R-06 to R-09 and R-70 of docs/regles.md."""
+"""Corrections at the counter: R-06 to R-09, R-70 and R-75 of docs/regles.md."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from booking.domain import correction as rules
-from booking.domain.correction import Correction
+from booking.domain.correction import Correction, Rival
 from booking.domain.identity import PERSONAL, BirthDate, Element, Identifier, IdentifierKind, Identity
-from tests.support.identities import AGDREF, OTHER_AGDREF, identities, person
+from tests.support.identities import AGDREF, OTHER_AGDREF, PASSPORT, documents, identities, person, spellings
 
 BIRTH_AND_GIVEN = frozenset({Element.BIRTH, Element.GIVEN_NAMES})
 
@@ -143,3 +144,99 @@ def test_no_correction_moves_a_birth_date(old: Identity, new: Identity, confirms
     """R-08"""
     if rules.correction_allowed(old, new, confirms).allowed:
         assert new.birth.completes(old.birth)
+
+
+# --- one document, one entry ---------------------------------------------------------------------------------
+
+
+def kept(entry: Identity, document: Identity, *others: Identity, proven: bool = False) -> bool:
+    """Whether somebody with ``document`` is received for ``entry``, while ``others`` wait under other spellings."""
+    if not rules.mends(entry, document):
+        return True
+    shared = set(entry.identifiers) & set(document.identifiers)
+    confirms = frozenset(Element) - (frozenset() if shared else {Element.IDENTIFIER})
+    shown = replace(document, identifiers=entry.identifiers)  # what the agent's form writes: the numbers on file stay
+    rivals = [Rival(other, other, proven) for other in others]
+    return rules.correction_allowed(entry, shown, confirms).allowed and not rules.opens_another(entry, shown, rivals)
+
+
+def test_the_other_spelling_has_no_chance_beside_the_right_one() -> None:
+    """R-75"""
+    right, typo, invented = person(), person("Dialloo"), person("Fontaine")
+    assert kept(typo, right), "alone, it is mended"
+    assert kept(right, right, typo, invented), "what is written as on the document is always received"
+    assert not kept(typo, right, right)
+    assert not kept(invented, right, right), "the road of birth date and given name"
+
+
+def test_of_two_wrong_spellings_none_is_mended() -> None:
+    """R-75"""
+    right, one, two = person(), person("Dialloo"), person("Dialo")
+    assert not kept(one, right, two)
+    assert not kept(two, right, one)
+
+
+def test_twins_who_wrote_their_own_names_lose_nothing() -> None:
+    """R-75: and one with a typing error is received once the other's document was seen."""
+    awa, ada, typo = person(given_names="Awa"), person(given_names="Ada"), person("Dialoo", "Awa")
+    assert kept(awa, awa, ada)
+    assert kept(ada, ada, awa)
+    assert not kept(typo, awa, ada)
+    assert kept(typo, awa, ada, proven=True)
+    assert not kept(typo, awa, awa, proven=True), "the document of the same person"
+
+
+def test_two_numbers_of_one_person_open_one_entry() -> None:
+    """R-75: no name agrees, each entry has another number of the same buyer."""
+    buyer = person(identifiers=(AGDREF, PASSPORT))
+    one, two = person("Sow", "Fanta", identifiers=(AGDREF,)), person("Barry", "Marie", identifiers=(PASSPORT,))
+    assert kept(one, buyer)
+    assert kept(two, buyer)
+    assert not kept(one, buyer, two)
+    assert not kept(two, buyer, one)
+    stranger = replace(two, identifiers=(OTHER_AGDREF,))
+    assert kept(one, buyer, stranger), "born that day, with a foreigner's number of their own"
+
+
+def test_an_unknown_birthday_without_a_name_needs_the_foreigner_s_number() -> None:
+    """R-70, R-75"""
+    everything, born = frozenset(Element), BirthDate(1990, 1, 1)
+    buyer = person(birth=born, identifiers=(AGDREF, PASSPORT))
+    invented = person("Barry", "Marie", birth=born)
+    assert rules.correction_allowed(replace(invented, identifiers=(AGDREF,)), buyer, everything).allowed
+    assert not rules.correction_allowed(replace(invented, identifiers=(PASSPORT,)), buyer, everything).allowed
+    married = person("Barry", birth=BirthDate(1990), birth_place="", identifiers=(PASSPORT,))
+    assert rules.correction_allowed(married, buyer, everything).allowed, "a name agrees"
+
+
+def test_a_spelling_that_is_one_spelling_is_no_mending() -> None:
+    """R-75, R-02"""
+    assert not rules.mends(person("DIALLÓ", birth_place=""), person())
+    assert not rules.mends(person(birth=BirthDate(1990)), person(birth=BirthDate(1990, 1, 1)))
+    assert rules.mends(person(birth=BirthDate(1990)), person())
+    assert rules.mends(person("Dialo"), person())
+
+
+@pytest.mark.parametrize(
+    ("admitted", "ended", "together"),
+    [(5, None, True), (5, 9, False), (5, 10, True), (12, None, True), (12, 13, True), (None, None, False)],
+)
+def test_a_spelling_withdrawn_before_the_visit_still_counts(
+    admitted: int | None, ended: int | None, together: bool
+) -> None:
+    """R-75: only what was over before the other came in does not."""
+    since = datetime(2026, 3, 10, tzinfo=UTC)
+    at = [None if day is None else since.replace(day=day) for day in (admitted, ended)]
+    assert rules.waited_together(since, *at) is together
+
+
+@given(documents, st.data())
+def test_a_document_never_opens_two_entries_that_waited_together_unless_written_so(
+    document: Identity, data: st.DataObject
+) -> None:
+    """R-75"""
+    one, two = data.draw(spellings(document)), data.draw(spellings(document))
+    both = kept(one, document, two) and kept(two, document, one)
+    assert not both or not (rules.mends(one, document) and rules.mends(two, document)), (one, two)
+    if not rules.mends(one, document):
+        assert rules.mends(two, document) is False or not kept(two, document, one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,8 @@ def committed(lines: list[Line] = LINES, **changes: Any) -> bytes:
         main_number=4,
         previous=bytes(32),
         frozen_at=FROZEN_AT,
+        root=rules.frozen_root(lines),
+        counts=Counter(one.code for one in lines),
         rules={"demarches/*": {"number": 3, "sha256": "ab", "decision": "arrêté 12"}},
         log=(40, bytes(32)),
         beacon_source="local",
@@ -71,7 +74,7 @@ def committed(lines: list[Line] = LINES, **changes: Any) -> bytes:
         beacon_round=ROUND,
         beacon_at=DRAW_AT,
     )
-    return rules.commitment_bytes(replace(what, **changes), lines, CAPACITY)
+    return rules.commitment_bytes(replace(what, **changes), CAPACITY)
 
 
 def bundles(lines: list[Line] = LINES) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -242,6 +245,17 @@ def test_the_odds_of_each_class_are_public() -> None:
         {"class": CLASSES[2], "places": 2, "waiting": 2},
         {"class": CLASSES[5], "places": 1, "waiting": 3},
     ]
+
+
+@pytest.mark.parametrize(("drawn", "said"), [(1, 0), (4, 0), (5, 3)])
+def test_the_odds_of_a_handful_of_lines_would_be_their_half_days(drawn: int, said: int) -> None:
+    """R-120: the full bundle is the public one and what it opens; both are found right."""
+    public, full = bundles([one for one in LINES if one.code == rules.DRAWN][:drawn])
+    assert len(public["compatible"]) == said
+    assert rules.check_public(canonical(public), verifies) == []
+    assert rules.check_full(canonical(full), verifies) == []
+    shown = {**public, "compatible": [{"class": CLASSES[0], "places": 2, "waiting": 1}]}
+    assert rules.check_public(canonical(shown), verifies)
 
 
 FULL_BYTES = canonical(bundles()[1])

@@ -41,6 +41,12 @@ def test_canonical_bytes_are_those_of_rfc_8785(value: object) -> None:
     assert forms.parse(data) == value
 
 
+def test_an_object_is_assembled_from_the_bytes_of_its_members() -> None:
+    whole = {"lines": [{"b": 1, "a": None}], "a": "é", "commitment": {"n": [True]}, "": 0}
+    assert forms.assembled({name: forms.canonical(value) for name, value in whole.items()}) == forms.canonical(whole)
+    assert forms.assembled({}) == forms.canonical({})
+
+
 @pytest.mark.parametrize("value", [1.0, 2**53, "e\u0301", {"é": 1}, {1: 2}, b"x", "\ud800", {"a": [float("nan")]}])
 def test_what_has_no_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(forms.NotCanonical):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from booking.domain import matching
+from booking.domain import dating, matching
 from booking.domain.matching import UNPLACED
 from verifier import verify_draw
 
@@ -105,7 +105,61 @@ def test_the_dates_do_not_depend_on_where_the_search_started(instance: Instance,
     wishes, capacity = instance
     backwards = [tuple(reversed(wish)) for wish in wishes]
     late, room = matching.place(backwards, capacity)
-    assert matching.earliest(wishes, room, late) == matching.match(wishes, capacity)
+    assert dating.earliest(wishes, late, room) == matching.match(wishes, capacity)
+
+
+@given(instances(lines=40, classes=12, slots=3))
+def test_a_likely_start_places_the_same_lines(instance: Instance) -> None:
+    wishes, capacity = instance
+    placed, room = matching.place(wishes, capacity)
+    before = [*placed], [*room]
+    start, left = dating.likely(wishes, placed, room)
+    assert (placed, room) == before
+    assert fits(wishes, capacity, start)
+    assert [c == UNPLACED for c in start] == [c == UNPLACED for c in placed]
+    assert left == [slots - start.count(c) for c, slots in enumerate(capacity)]
+
+
+@pytest.mark.parametrize("stages", [1, 2, 50])
+def test_the_dates_do_not_depend_on_the_forecast(stages: int) -> None:
+    """Be it good, bad, or given up in the middle because the ways are long."""
+    chance = random.Random(stages)
+    given_up = 0
+    for _ in range(150):
+        k = chance.randint(2, 30)
+        wishes = [tuple(sorted(chance.sample(range(k), chance.randint(1, min(k, 3))))) for _ in range(3 * k)]
+        capacity = [chance.randint(0, 4) for _ in range(k)]
+        placed, room = matching.place(wishes, capacity)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dating, "STAGES", stages)
+            start, left = dating.likely(wishes, placed, room)
+        given_up += start == placed
+        assert dating.earliest(wishes, start, left) == dating.earliest(wishes, placed, room)
+    assert given_up < 150
+
+
+def test_a_forecast_with_long_ways_is_given_up() -> None:
+    """The last comer moves everybody, the first line included: each stage would walk the whole row and turn back."""
+    n = 40
+    wishes = [(n - 1 - c, n - c) for c in range(n)] + [(0,)]
+    capacity = [1] * (n + 1)
+    placed, room = matching.place(wishes, capacity)
+    forecast = dating._Forecast(wishes, placed, room)
+    assert forecast.first_come(range(n + 1)) == [n]
+    while forecast.patience > 0:
+        forecast.open_to(1)
+        assert not forecast.make_room(n)
+    forecast.open_to(0)
+    assert not forecast.make_room(n), "out of patience"
+    assert dating.likely(wishes, placed, room) == (placed, room)
+    assert matching.match(wishes, capacity) == [*range(n, 0, -1), 0]
+
+
+def test_late_lines_give_way_before_early_ones() -> None:
+    """Line 3 needs class 0; line 0 or line 2 could leave it, and the later one does."""
+    wishes, capacity = [(0, 2), (1,), (0, 2), (0, 1)], [2, 1, 1]
+    placed, room = matching.place(wishes, capacity)
+    assert dating.likely(wishes, placed, room)[0] == [0, 1, 2, 0] == matching.match(wishes, capacity)
 
 
 @given(instances(lines=5, classes=4, slots=2))
@@ -145,7 +199,7 @@ def test_a_place_given_up_far_away_is_found_by_exchange() -> None:
     for ring in permutations(range(3)):
         wishes = [(0, 2), (0, 1), (1, 2)]
         start = [2, 0, 1]
-        assert matching.earliest(wishes, [0, 0, 0], start) == [0, 1, 2], ring
+        assert dating.earliest(wishes, start, [0, 0, 0]) == [0, 1, 2], ring
 
 
 def test_a_long_chain_is_no_recursion() -> None:

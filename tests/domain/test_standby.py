@@ -47,33 +47,34 @@ def test_the_order_is_a_function_of_place_moment_and_public_value() -> None:
     assert {line.leaf for line in first} == {line.leaf for line in lines}
 
 
-def test_the_fifteen_oldest_have_the_same_chance() -> None:
+def test_the_thirty_oldest_have_the_same_chance() -> None:
     """R-71: nobody stands alone where a seller could aim."""
-    lines = [line(0, cohort=1), *(line(number, cohort=2) for number in range(1, 15))]
-    later = [line(number, cohort=3) for number in range(15, 40)]
+    lines = [line(0, cohort=1), *(line(number, cohort=2) for number in range(1, 30))]
+    later = [line(number, cohort=3) for number in range(30, 60)]
     found = [standby.order([*later, *lines], seed(str(index).encode())) for index in range(600)]
-    assert all(set(ordered[:15]) == set(lines) for ordered in found)
-    assert 15 < sum(ordered[0].cohort == 1 for ordered in found) < 75, "one in fifteen, neither always nor never"
+    assert all(set(ordered[:30]) == set(lines) for ordered in found)
+    assert 5 < sum(ordered[0].cohort == 1 for ordered in found) < 45, "one in thirty, neither always nor never"
 
 
 def test_a_group_takes_whole_cohorts_and_the_next_group_follows() -> None:
     """R-71: who filed in one week has one chance; a place taken away by us counts as the oldest."""
-    lines = [line(number, cohort=1 + number // 10) for number in range(45)]
+    lines = [line(number, cohort=1 + number // 20) for number in range(90)]
     ordered = standby.order(lines, seed(b"any"))
-    assert [{one.cohort for one in part} for part in (ordered[:20], ordered[20:40], ordered[40:])] == [
+    assert [{one.cohort for one in part} for part in (ordered[:40], ordered[40:80], ordered[80:])] == [
         {1, 2},
         {3, 4},
         {5},
     ]
-    taken = line(50, priority=0, cohort=9)
-    assert taken in standby.order([*lines, taken], seed(b"any"))[:20]
+    taken = line(99, priority=0, cohort=9)
+    assert taken in standby.order([*lines, taken], seed(b"any"))[:40]
+    assert {one.cohort for one in standby.order(lines, seed(b"any"), size=15)[:20]} == {1}
 
 
-@pytest.mark.parametrize("people", [0, 1, 14])
-def test_fewer_than_fifteen_are_not_called(people: int) -> None:
+@pytest.mark.parametrize("people", [0, 1, 29])
+def test_fewer_than_thirty_are_not_called(people: int) -> None:
     """R-71: the first of a few could be foreseen."""
     assert standby.order([line(number) for number in range(people)], seed(b"any")) == []
-    assert len(standby.order([line(number) for number in range(15)], seed(b"any"))) == 15
+    assert len(standby.order([line(number) for number in range(30)], seed(b"any"))) == 30
 
 
 def test_the_order_of_calls_has_nothing_of_the_order_of_the_draw() -> None:

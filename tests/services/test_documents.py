@@ -97,6 +97,8 @@ def test_a_receipt_says_all_that_the_filing_gave(world: World, lang: str) -> Non
     assert data["proof"]["leaf"] == filed.log.leaf.hex()
     assert data["proof"]["salt"] == filed.log.salt.hex()
     assert data["proof"]["promise"] == filed.log.promise.hex()
+    assert data["proof"]["promised at"] == filed.log.promised
+    assert filed.log.promised.endswith("Z"), "the form of the signed bytes"
     assert data["next_draw_at"] > data["filed_at"]
     assert "wait_median_days" not in data  # nobody was received yet: not known
 

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import Contact, DemandeState
-from booking.domain.draw import commitment_hash
+from booking.domain.draw import check_full, commitment_hash
 from booking.domain.errors import Conflict, Forbidden, Unavailable
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, SlotState
@@ -144,6 +144,32 @@ def test_the_bundle_is_what_was_committed_and_names_no_half_day_beside_a_leaf(op
     assert all("class" not in line and "slot" not in line for line in public["lines"])
     opened = open_world.keys.open("batch", "full_bundle_sealed", found.id, found.full_bundle_sealed)
     assert len([line for line in json.loads(opened)["private"] if line["slot"]]) == 3
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "shows"),
+    [
+        ("draw", "UPDATE batch_line SET rank = 4 - rank", {"lines"}),
+        ("witness", "UPDATE batch_line SET rank = NULL", set()),
+    ],
+)
+def test_a_row_changed_by_hand_between_two_steps_shows_in_what_is_published(
+    open_world: World, monkeypatch: pytest.MonkeyPatch, step: str, change: str, shows: set[str]
+) -> None:
+    """The lines are promised as they were frozen, and the outcome is published as it was written."""
+
+    def by_hand(world: World, _batch_id: UUID) -> None:
+        with world.sessions() as session:
+            session.execute(text(change))
+
+    steps = [(one, by_hand) if one.__name__ == step else (one,) for one in draw.STEPS]
+    monkeypatch.setattr(draw, "STEPS", tuple(one for pair in steps for one in pair))
+    for _ in range(3):
+        person(open_world)
+    found = drawn(open_world)
+    sealed = found.full_bundle_sealed or b""
+    full = open_world.keys.open("batch", "full_bundle_sealed", found.id, sealed)
+    assert set(check_full(full, open_world.beacon.verify)) - {"round"} == shows
 
 
 def test_each_commitment_holds_the_hash_of_the_one_before(open_world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import count
@@ -18,7 +18,7 @@ from booking.domain.accounts import Role
 from booking.domain.checks import normalise_reference
 from booking.domain.demande import Availability, Channel, Contact, DemandeState, Half, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
-from booking.domain.identity import BirthDate, canonical_bytes
+from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import person_commitment
 from booking.ports import World
 from booking.services import filing
@@ -277,6 +277,33 @@ def test_one_person_filing_twice_at_once_has_one_chance(world: World) -> None:
     receipts = file_at_once(world, 6)
     assert mains(world, receipts) == {True: 1, False: 5}
     assert len({row(world, receipt.demande_id).person_id for receipt in receipts}) == 1
+
+
+IN_COUNTRY, IN_PLACE = replace(AMINATA, birth_place=""), replace(AMINATA, birth_country="")
+
+
+@pytest.mark.parametrize("ways", [(IN_COUNTRY, IN_PLACE), (IN_PLACE, IN_COUNTRY), (AMINATA, IN_PLACE, IN_COUNTRY)])
+def test_the_country_in_one_and_the_place_in_the_other_are_one_person(world: World, ways: Sequence[Identity]) -> None:
+    """R-04: both are as on the document, and would have been two chances."""
+    assert mains(world, [by_staff(world, identity=one) for one in ways]) == {True: 1, False: len(ways) - 1}
+
+
+def test_the_same_at_once(world: World) -> None:
+    """R-04: no index guards it, so they wait for each other."""
+    actor = agent(world)
+    forms = [(key(), way) for way in (IN_COUNTRY, IN_PLACE) * 3]
+    filed = [
+        lambda form=form, way=way: filing.file(world, need(identity=way), form, Channel.COUNTER, actor)
+        for form, way in forms
+    ]
+    assert mains(world, at_once(*filed)) == {True: 1, False: 5}
+
+
+def test_another_country_is_another_person(world: World) -> None:
+    """R-04"""
+    assert mains(world, [by_staff(world, identity=replace(IN_COUNTRY, birth_country=one)) for one in ("GN", "ML")]) == {
+        True: 2
+    }
 
 
 def test_the_same_when_the_person_is_known_from_another_family(world: World) -> None:

@@ -57,6 +57,12 @@ def test_all_names_and_the_birth_date_find_whoever_waits_or_did_not_confirm_yet(
     assert found(hall, awa, "Marie Aïssatou", "N'Diaye", birth) == [reference]
 
 
+def test_who_gave_a_place_and_no_country_is_found_too(hall: World, awa: Actor) -> None:
+    """R-101, R-04"""
+    reference = file(hall, Identity("N’Diaye", "Aïssatou", FULL, "Dakar"), Channel.COUNTER, awa)
+    assert found(hall, awa, "Ndiaye", "Aïssatou", FULL) == [reference]
+
+
 @pytest.mark.parametrize("channel", [Channel.COUNTER, Channel.WEB])
 def test_a_part_of_the_name_or_of_the_date_finds_nobody(hall: World, awa: Actor, channel: Channel) -> None:
     """R-101: the search is no way to look who has filed."""

@@ -26,3 +26,30 @@ identities = st.builds(
     birth_country=st.sampled_from(["GN", "99330", "SN", ""]),
     identifiers=st.lists(st.sampled_from([AGDREF, OTHER_AGDREF, PASSPORT]), max_size=2, unique=True).map(tuple),
 )
+
+FALSE = Identifier(IdentifierKind.PASSPORT, "00ZZ00000")
+documents = st.builds(
+    person,
+    st.sampled_from(["Diallo", "Kowalczykowa"]),
+    st.sampled_from(["Aïssatou", "Marie"]),
+    birth=st.sampled_from([BirthDate(1990, 5, 12), BirthDate(1990, 1, 1)]),
+    identifiers=st.just((AGDREF, PASSPORT)),
+)
+"""What somebody can show: two numbers of their own."""
+
+
+def spellings(document: Identity) -> st.SearchStrategy[Identity]:
+    """What a seller might file for whoever has ``document``: wrong names, vague dates, true and false numbers."""
+    births = [document.birth, BirthDate(document.birth.year), BirthDate(document.birth.year, 1, 1)]
+    family, given_names = document.family_name, document.given_names
+    return st.builds(
+        person,
+        st.sampled_from([family, family[:-1], f"{family}s", "Fontaine", given_names]),
+        st.sampled_from([given_names, f"{given_names}e", "Zoé", family]),
+        birth=st.sampled_from(births),
+        birth_place=st.sampled_from([document.birth_place, "Conakri", "Dax", ""]),
+        birth_country=st.sampled_from([document.birth_country, "99330", "SN", ""]),
+        identifiers=st.lists(st.sampled_from([AGDREF, OTHER_AGDREF, PASSPORT, FALSE]), max_size=2, unique=True).map(
+            tuple
+        ),
+    )

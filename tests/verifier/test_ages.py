@@ -9,6 +9,7 @@ import pytest
 from verifier import verify_draw, verify_log
 
 NIGHT = None
+EXPLAINED, UNEXPLAINED = "après une place retirée", "priorité 0 sans place"
 
 
 def draw(number: int, main_number: int | None, **cohorts: int) -> dict[str, Any]:
@@ -58,3 +59,30 @@ def test_newcomers_of_a_nightly_draw_make_nobody_suspect(before: dict[str, Any],
 )
 def test_whoever_grew_older_than_the_draw_before_is_named(before: dict[str, Any], after: dict[str, Any]) -> None:
     assert ["ancienneté plus grande" in note for note in notes(before, after)] == [True]
+
+
+def first(number: int, **rows: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A named bundle: leaf → what differs from a waiting line of priority 1."""
+    plain = {"code": "W", "priority": 1, "cohort": 1}
+    return f"{number}.json", {"lines": [{"leaf": leaf, **plain, **changes} for leaf, changes in rows.items()]}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "said"),
+    [
+        ([first(1, anna={"placed": True})], EXPLAINED),
+        ([first(1, anna={"placed": True}), first(2, bilal={})], EXPLAINED),
+        ([first(1, anna={"code": "H"})], EXPLAINED),
+        ([first(1, anna={"placed": False})], UNEXPLAINED),
+        ([first(1, bilal={"placed": True})], UNEXPLAINED),
+        ([("1.json", {"root": "a bare commitment"})], UNEXPLAINED),
+        ([], UNEXPLAINED),
+    ],
+)
+@pytest.mark.parametrize("priority", [0, -5])
+def test_whoever_goes_first_had_a_place_before_or_is_named(
+    earlier: list[tuple[str, dict[str, Any]]], said: str, priority: int
+) -> None:
+    report = verify_draw.Report()
+    verify_log.check_priorities([*earlier, first(9, anna={"priority": priority}, chen={})], report)
+    assert [("anna" in note, said in note, "chen" in note) for note in report.notes] == [(True, True, False)]

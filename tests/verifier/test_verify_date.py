@@ -60,7 +60,7 @@ def mail(at: datetime, number: int) -> dict[str, Any]:
     [
         [stamp(IN_TIME)],
         [mail(IN_TIME, 1), mail(IN_TIME, 2)],
-        [stamp(LATE), mail(IN_TIME, 1), mail(IN_TIME, 2)],
+        [mail(IN_TIME, 1), mail(IN_TIME, 2), stamp(LATE)],
     ],
 )
 def test_a_date_that_rests_on_witnesses(run: Run, evidence: list[dict[str, Any]]) -> None:
@@ -75,7 +75,6 @@ def test_a_date_that_rests_on_witnesses(run: Run, evidence: list[dict[str, Any]]
         [],
         [stamp(LATE)],
         [mail(IN_TIME, 1)],
-        [mail(IN_TIME, 1), mail(IN_TIME, 1)],
         [mail(IN_TIME, 1), mail(LATE, 2)],
     ],
 )
@@ -83,6 +82,28 @@ def test_a_date_that_is_not_proved(run: Run, evidence: list[dict[str, Any]]) -> 
     """R-80"""
     code, said = run(evidence)
     assert (code, "NON PROUVÉE" in said) == (0, True)
+
+
+GOOD = [mail(IN_TIME, 1), mail(IN_TIME, 2)]
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        [GOOD[0], GOOD[0]],
+        [GOOD[1], GOOD[0]],
+        [{**GOOD[0], "kind": "vu"}],
+        [{**GOOD[0], "kind": "rfc3161"}],
+        [{**GOOD[0], "authority": "beside it"}],
+        [{**GOOD[0], "at": "2026-03-02T18:30:00+00:00"}],
+        [{**GOOD[0], "message_id": None}],
+        [{**GOOD[0], "message_id": "<1@rdv.example>\x1b[2K"}],
+        {},
+    ],
+)
+def test_evidence_says_neither_more_nor_less_each_piece_once(run: Run, evidence: list[dict[str, Any]]) -> None:
+    code, said = run(evidence)
+    assert (code, "[forme]" in said) == (1, True)
 
 
 @pytest.mark.parametrize("wrong", [stamp(LATE, said=IN_TIME), stamp(IN_TIME, b"another commitment")])
@@ -129,6 +150,20 @@ def test_a_mistake_in_what_is_typed_is_no_fraud(run: Run, tmp_path: Path, monkey
     monkeypatch.setattr(verify_date.shutil, "which", lambda _name: None)
     code, said = run([good], "--autorite", Authority().write_roots(tmp_path / "autorite.pem"))
     assert (code, "openssl n'est pas installé" in said) == (2, True)
+
+
+def test_another_spelling_of_a_token_is_none() -> None:
+    """Four bits of the last character carry nothing: they must be zero."""
+    assert verify_date.decoded("AA==") == b"\0"
+    with pytest.raises(ValueError, match="RFC 3161"):
+        verify_date.decoded("AB==")
+
+
+def test_what_is_nested_too_deep_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "tirage.json").write_bytes(b"[" * 100000)
+    command = [sys.executable, verify_date.__file__, "tirage.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ILLISIBLE" in done.stdout, done.stderr) == (2, True, "")
 
 
 @pytest.mark.parametrize("token", ["", "AAAA", "=", base64.b64encode(b"no token").decode()])

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tokenize
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,11 +78,13 @@ def committed(lines: list[Line], **changes: Any) -> bytes:
         kind="main",
         main_number=4,
         frozen_at=FROZEN_AT,
+        root=rules.frozen_root(lines),
+        counts=Counter(one.code for one in lines),
         rules={"demarches/*": {"number": 3, "sha256": "ab", "decision": "arrêté 12"}},
         beacon_chain=QUICKNET.chain if values["beacon_source"] == QUICKNET.source else "local",
         **values,
     )
-    return rules.commitment_bytes(what, lines, CAPACITY)
+    return rules.commitment_bytes(what, CAPACITY)
 
 
 def drawn(lines: list[Line] = LINES, signature: bytes = SIGNATURE, **changes: Any) -> dict[str, Any]:
@@ -173,7 +176,11 @@ def test_what_a_public_file_cannot_show_is_said(verify: Verify) -> None:
 
 
 def test_a_receipt_finds_its_line(verify: Verify) -> None:
-    assert '"W"' in verify(drawn(), "--feuille", leaf(4).hex())[1].replace("'", '"')
+    for typed in (leaf(4).hex(), f" {leaf(4).hex().upper()}\n"):
+        assert '"W"' in verify(drawn(), "--feuille", typed)[1].replace("'", '"')
+    for no_leaf in ("ab", leaf(4).hex()[2:], "ma feuille"):
+        code, said = verify(drawn(), "--feuille", no_leaf)
+        assert (code, "ILLISIBLE" in said) == (2, True)
     code, said = verify(drawn(), "--feuille", leaf(99).hex())
     assert code == 1
     assert "[absente]" in said
@@ -256,7 +263,9 @@ def test_every_changed_byte_of_a_public_bundle_is_seen_but_what_needs_the_other(
 
 def test_a_member_beside_a_class_that_has_another_name_is_seen() -> None:
     assert faults(PUBLIC.replace(b'"waiting"', b'"vaiting"', 1))
-    assert faults(PUBLIC.replace(b'"waiting":', b'"waiting":1', 1)) == [], "a number that only a delegate can check"
+    four, five, more = (b'"waiting":%d' % number for number in (4, 5, len(LINES)))
+    assert faults(PUBLIC.replace(four, five, 1)) == [], "a number that only a delegate can check"
+    assert faults(PUBLIC.replace(four, more, 1)), "more people than wait"
 
 
 def altered(change: str) -> dict[str, Any]:
@@ -296,6 +305,20 @@ def test_the_commitment_that_was_kept_decides(verify: Verify, tmp_path: Path) ->
     assert "[engagement]" in verify(drawn(number=13), "--engagement", str(kept))[1]
 
 
+@pytest.mark.parametrize("priority", [-5, 2, 10])
+def test_a_priority_that_no_rule_gives_is_seen(verify: Verify, priority: int) -> None:
+    assert "[forme]" in verify(drawn([*LINES[:5], line(5, (CLASSES[5],), priority=priority), *LINES[6:]]))[1]
+
+
+def test_whoever_is_drawn_belongs_to_a_main_draw(verify: Verify) -> None:
+    assert "[forme]" in verify(drawn([*LINES[:5], line(5, (CLASSES[5],), cohort=0), *LINES[6:]]))[1]
+
+
+def test_lines_that_go_first_are_counted_aloud(verify: Verify) -> None:
+    assert "1 ligne(s) de priorité 0" in verify(without_private(drawn()))[1]
+    assert "priorité 0" not in verify(drawn([one for one in LINES if one.priority]))[1]
+
+
 def test_another_round_than_the_first_after_the_hour_is_seen(verify: Verify) -> None:
     assert "[tour]" in verify(drawn(beacon_round=ROUND + 1, signature=local_signature(ROUND + 1)))[1]
 
@@ -310,6 +333,22 @@ def test_what_is_no_bundle_is_said_to_be_unreadable(verify: Verify, data: bytes)
     code, said = verify(data)
     assert code == 2
     assert "ILLISIBLE" in said
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100000, b'{"a":' * 100000 + b"1" + b"}" * 100000])
+def test_what_is_nested_too_deep_is_unreadable(tmp_path: Path, deep: bytes) -> None:
+    """Also after a first file, whose beacon was checked by py_ecc."""
+    beacon = {"source": QUICKNET.source, "chain": QUICKNET.chain, "public_key": QUICKNET.public_key, "round": 657413}
+    first = drawn(signature=QUICKNET_SIGNATURE, beacon_source=QUICKNET.source)
+    (tmp_path / "first.json").write_bytes(
+        canonical(
+            {**first, "commitment": {**first["commitment"], "beacon": {**first["commitment"]["beacon"], **beacon}}}
+        )
+    )
+    (tmp_path / "deep.json").write_bytes(deep)
+    command = [sys.executable, verify_draw.__file__, "first.json", "deep.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ILLISIBLE" in done.stdout, done.stderr) == (2, True, "")
 
 
 # --- the beacon ----------------------------------------------------------------------------------------------

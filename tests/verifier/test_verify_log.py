@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from werkzeug.serving import make_server
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.log import Tree
 from booking.ports import World
-from booking.services import draw, proofs, publications, slots
+from booking.services import draw, log, proofs, publications, slots
+from booking.store import log as log_rows
 from booking.store.log import LogEntry
 from booking.web.app import create_app
 from tests.support import filings
@@ -93,7 +95,56 @@ def test_the_site_itself_is_asked(drawn: World, site: str, run: Run) -> None:
     size = publications.heads(drawn)[0]["size"]
     code, said = run("--site", site, "--tete", f"{size}:{OTHER_ROOT}")
     assert (code, "[tête]" in said) == (1, True)
-    assert run("--site", site, "--tete", f"9999:{OTHER_ROOT}")[0] == 1
+
+
+def younger(world: World, entries: int) -> str:
+    """A signed head that is not published: fewer than ten entries are new since the last one."""
+    for number in range(entries):
+        filings.by_staff(world, identity=Identity("Ndiaye", f"Awa{number}", BirthDate(1991, 5, 12), "Dax", "FR"))
+    world.clock.advance(timedelta(hours=1))
+    log.sequence(world)
+    with world.reading() as session:
+        head = log_rows.last_head(session)
+        assert head is not None
+        assert head.published_at is None
+        return f"{head.size}:{head.root.hex()}"
+
+
+def test_a_kept_head_younger_than_the_published_ones_is_tied_by_a_proof(drawn: World, site: str, run: Run) -> None:
+    head = younger(drawn, 2)
+    code, said = run("--site", site, "--tete", head)
+    assert (code, "votre tête 7, 1 tête(s) sur 1" in said, "DIFFÈRE [" in said) == (0, True, False), said
+    code, said = run("--site", site, "--tete", f"7:{OTHER_ROOT}")
+    assert (code, "se contredisent" in said) == (1, True)
+
+
+def test_a_head_that_the_site_does_not_tie_to_its_own_is_not_compared_and_no_fraud(
+    drawn: World, site: str, run: Run
+) -> None:
+    """Never found right: this is also what a log that was cut short looks like."""
+    code, said = run("--site", site, "--tete", f"9999:{OTHER_ROOT}")
+    assert (code, "NON COMPARÉ : votre tête 9999" in said, "DIFFÈRE [" in said) == (2, True, False), said
+
+
+def test_a_proof_names_the_published_head_when_that_covers_the_leaf(drawn: World) -> None:
+    """Else the one that was signed within the hour, which stays unpublished: it would say the hour of a leaf."""
+    younger(drawn, 2)
+    with drawn.reading() as session:
+        demandes = session.scalars(select(LogEntry.demande_id).order_by(LogEntry.position)).all()
+    old, new = (proofs.inclusion_of(drawn, demande_id) for demande_id in (demandes[0], demandes[-1]))
+    assert old is not None
+    assert new is not None
+    assert (old.size, new.size) == (5, 7)
+    assert [head["size"] for head in publications.heads(drawn)] == [3, 5]
+
+
+def test_heads_that_stand_beside_nothing_are_counted(drawn: World, run: Run, tmp_path: Path) -> None:
+    heads = tmp_path / "tetes.json"
+    heads.write_text(json.dumps({"heads": publications.heads(drawn)}))
+    code, said = run("--tetes", heads, "--tete", kept(drawn))
+    assert (code, last_line(said).endswith("1 TÊTE(S) N’ONT PAS ÉTÉ COMPARÉES")) == (0, True), said
+    code, said = run("--tetes", heads, "--tete", kept(drawn), kept(drawn, 1))
+    assert (code, last_line(said)) == (0, ALL)
 
 
 def test_a_site_that_rewrote_its_log_finds_no_proof(drawn: World, run: Run, tmp_path: Path) -> None:
@@ -254,8 +305,21 @@ def test_the_leaf_of_the_receipt_is_compared(drawn: World, run: Run, tmp_path: P
     leaves = tmp_path / "registre.txt"
     leaves.write_text(publications.all_leaves(drawn))
     assert run(leaves, "--feuille", mine)[0] == 0
+    assert run(leaves, "--feuille", f" {mine.upper()}\n")[0] == 0
+    for no_leaf in ("ab", mine[2:], "feuille"):
+        code, said = run(leaves, "--feuille", no_leaf)
+        assert (code, "ILLISIBLE" in said) == (2, True), no_leaf
     assert run(leaves, "--feuille", OTHER_ROOT)[0] == 2
     assert run("--feuille", mine)[0] == 2
+
+
+@pytest.mark.parametrize("option", ["--coherence", "--preuve", "--tetes", "--tirages", "--cles"])
+def test_what_is_nested_too_deep_is_unreadable(tmp_path: Path, option: str) -> None:
+    """In a process of its own: py_ecc lets Python nest deeper than its stack."""
+    (tmp_path / "deep.json").write_bytes(b"[" * 100000)
+    command = [sys.executable, verify_log.__file__, option, "deep.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "ILLISIBLE" in done.stdout, done.stderr) == (2, True, "")
 
 
 def test_without_its_neighbour_it_says_what_is_missing(tmp_path: Path) -> None:

@@ -94,6 +94,17 @@ def test_a_draw_without_places_has_no_last_rank_and_no_empty_table(world: World)
     assert "<table" not in text
 
 
+@pytest.mark.parametrize(("lang", "said"), [("fr", "Moins de cinq"), ("en", "Fewer than five"), ("ar", "أقل من خمسة")])
+def test_of_a_handful_of_lines_no_numbers_are_published(client: FlaskClient, lang: str, said: str) -> None:
+    """R-120"""
+    client.set_cookie("langue", lang)
+    assert client.get(f"{HERE}/tirage.json").json["compatible"] == []  # type: ignore[index]
+    page = client.get(HERE).text
+    assert said in page
+    assert "aucune place à donner" not in page
+    assert "<table" not in page
+
+
 @pytest.mark.parametrize(("source", "said"), [("local", True), ("drand-quicknet", False)])
 def test_the_page_of_reasons_says_when_the_numbers_are_our_own(
     drawn: World, client: FlaskClient, source: str, said: bool
@@ -251,7 +262,8 @@ def test_whatever_a_stranger_needs_is_linked_and_there(client: FlaskClient, page
 
 def test_only_the_programs_are_given_out(client: FlaskClient) -> None:
     assert client.get("/tirages/programme/pyproject.toml").status_code == 404
-    assert client.get("/tirages/programme/verify_draw.py").data == (ROOT / "verifier/verify_draw.py").read_bytes()
+    for path in (ROOT / "verifier").glob("*.py"):
+        assert client.get(f"/tirages/programme/{path.name}").data == path.read_bytes()
 
 
 def test_heads_are_signed(client: FlaskClient, drawn: World) -> None:

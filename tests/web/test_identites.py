@@ -196,6 +196,29 @@ def test_a_married_name_needs_the_birth_date_and_one_more_element(client: FlaskC
     assert persons.identity_of(hall, row(hall, receipt)).family_name == "Fontaine"
 
 
+def test_a_document_that_would_open_another_entry_mends_none(client: FlaskClient, hall: World, awa: Actor) -> None:
+    """R-75: the agent is told what to do, the person why, in words that they can read; nobody else sees it."""
+    receipt, other = register(hall, awa, "Dialo"), register(hall, awa, "Dialoo")
+    for number, one in enumerate((receipt, other)):
+        appoint(hall, one, slot(hall, day(hall), time(9 + number)))
+    page = f"{MDM}/dossier/{receipt.reference}/identite"
+    refused = post(client, page, page, DIALLO)
+    assert refused.status_code == 409
+    is_well_built(refused.text)
+    said = (
+        "qui attendait en même temps",
+        f'href="{MDM}/chercher"',
+        f"{MDM}/saisir",
+        "jumeau",
+        "écrire à la préfecture",
+    )
+    assert [words for words in said if words not in refused.text] == []
+    assert '<p lang="en" dir="ltr">One document' in refused.text
+    assert '<p lang="ar" dir="rtl">وثيقة' in refused.text
+    assert other.reference not in refused.text, "which one it is, the document finds"
+    assert row(hall, receipt).proof is not Proof.DOCUMENT
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "said"),
     [

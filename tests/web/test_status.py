@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
+from booking.domain.canonical import canonical
 from booking.domain.demande import DemandeState
-from booking.domain.log import verify_inclusion
+from booking.domain.log import promise_bytes, verify_inclusion
 from booking.gateways.catalogues import LANGUAGES
 from booking.ports import World
 from booking.services import demande as verbs
@@ -372,3 +373,24 @@ def test_the_proof_that_a_leaf_is_in_the_log_follows_within_the_hour(
     head = proof["head"]
     assert verify_inclusion(filed.log.leaf, proof["position"], head["size"], path, bytes.fromhex(head["root"]))
     assert "preuve.json" in client.get(at(filed, "/recu")).text
+
+
+def test_the_receipt_as_a_file_holds_the_lines_of_the_page_in_the_signed_form(
+    client: FlaskClient, filed: Receipt
+) -> None:
+    page, answer = client.get(at(filed, "/recu")).text, client.get(at(filed, "/recu.json"))
+    assert f"{at(filed, '/recu.json')}" in page
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert filed.log is not None
+    found = json.loads(answer.data)
+    assert found["promised"].endswith("Z")
+    signed = promise_bytes(filed.log.leaf, filed.log.promised_at)
+    assert json.loads(signed)["promised"] == found["promised"]
+    for name in ("salt", "leaf", "promised", "key", "promise"):
+        assert f"<dd>{found[name]}</dd>" in page
+    assert canonical(found["entry"]) == filed.log.entry
+
+
+def test_a_provisional_receipt_has_no_lines_yet(seeded: World, client: FlaskClient) -> None:
+    provisional = filings.by_web(seeded)
+    assert client.get(at(provisional, "/recu.json")).status_code == 404

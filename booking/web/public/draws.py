@@ -22,7 +22,10 @@ from booking.web import access
 KEPT_S = 3600
 MOST = 2**31 - 1
 STAMP_TYPE = "application/timestamp-reply"
-PROGRAMS = frozenset({"verify_draw.py", "verify_date.py", "verify_struck.py", "verify_log.py"})
+PROGRAMS = frozenset(
+    f"{name}.py"
+    for name in ("verify_draw", "verify_date", "verify_struck", "verify_log", "verify_receipt", "independence")
+)
 CHECKED_AT_ONCE = 4
 """Draws that the page of receipts looks into: each file may be large."""
 NEWEST, AT_ONCE = 8, 60

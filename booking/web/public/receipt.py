@@ -97,6 +97,16 @@ def proof(link: str) -> Response:
     return download(Document("preuve-registre.json", "application/json", proofs.inclusion_bytes(found)))
 
 
+@blueprint.get("/s/<link>/recu.json")
+@access.public
+def receipt_data(link: str) -> Response:
+    """The technical lines of the receipt as one file; not there before admission, nor once erased."""
+    found = status.log_receipt(access.world(), bearer.case(link).status.demande_id)
+    if found is None:
+        abort(404)
+    return download(Document("recu.json", "application/json", found.file()))
+
+
 def download(document: Document) -> Response:
     """A file that the browser saves under its own name."""
     answer = make_response(document.body)

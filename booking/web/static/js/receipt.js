@@ -30,7 +30,8 @@ async function asked(address) {
 async function checkDraw(item, leaf) {
   const draw = await (await asked(item.dataset.file)).json();
   const line = draw.lines.find((one) => one.leaf === leaf);
-  const found = !line ? "absent" : line.code !== "W" ? line.code : line.placed ? "placed" : "waiting";
+  const struck = (draw.struck ?? []).find((one) => one.leaf === leaf);
+  const found = !line ? "absent" : struck ? struck.reason : line.code !== "W" ? line.code : line.placed ? "placed" : "waiting";
   item.hidden = false;
   item.querySelector(`[data-line="${found}"]`).hidden = false;
   if (line && line.rank) {
