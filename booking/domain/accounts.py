@@ -36,12 +36,17 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A signed-in staff member. ``second_factor_at``: when they last typed their second factor."""
+    """A signed-in staff member. ``second_factor_at``: when they last typed their second factor.
+
+    ``entrusted``: the demande whose person opened it for them with reference and code, where no right of their own
+    reaches: they speak for that one entry, as its page does (R-130).
+    """
 
     account_id: UUID
     display_name: str
     rights: frozenset[Right]
     second_factor_at: datetime
+    entrusted: UUID | None = None
 
     @property
     def label(self) -> str:

@@ -20,7 +20,7 @@ from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
 from booking.services import configuration, leaves, log, persons, spellings, waitlist
-from booking.services.notices import tell
+from booking.services.notices import tell, written_ways
 from booking.services.persons import Secrets
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
 from booking.store import convocation as convocations
@@ -56,11 +56,14 @@ def _may_prove(demande: Demande) -> bool:
 
 
 def post_code(tx: Transaction, demande: Demande) -> int:
-    """Make a code and post it, by mail before SMS; or the seconds to wait, when the contact got too many."""
-    contact, digest = persons.contact_of(tx.world, demande), demande.contact_digest
-    to = contact.email or contact.phone
-    if to is None or digest is None:
+    """Make a code and post it, by mail before SMS; or the seconds to wait, when the contact got too many.
+
+    Nothing for a fixed line only: that person confirms as those without a contact do (R-132).
+    """
+    ways, digest = written_ways(persons.contact_of(tx.world, demande)), demande.contact_digest
+    if not ways or digest is None:
         return 0
+    channel, to = ways[0]
     sent = rows.codes_sent(tx.session, digest, tx.now - timedelta(days=1))
     wait_s = rules.resend_wait_s(tuple(sent), tx.now)
     if wait_s:
@@ -75,7 +78,6 @@ def post_code(tx: Transaction, demande: Demande) -> int:
     )
     insert_now(tx.session, row)
     words = {"code": code, "valid_min": rules.CODE_MINUTES, "reference": demande.reference}
-    channel = "mail" if contact.email else "sms"
     tx.post(f"contact_code:{code_id}", channel, "contact_code", demande.lang, to, words, demande.id)
     return 0
 

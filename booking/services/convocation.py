@@ -208,7 +208,8 @@ def _unanimous(tx: Transaction, demande: Demande, held: Convocation, entry_id: U
 def give_back(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
     """The person cannot come after all. The slot goes to others; it counts as a refusal told later.
 
-    With several entries only a unanimous no counts, as for an offer; staff speak for the person before them, for all.
+    With several entries only a unanimous no counts, as for an offer; staff speak for the person before them, for all,
+    except for a file that they opened with its code only (R-130).
 
     Raises NotFound, Conflict('appointment_over') once its hour is past.
     """
@@ -218,7 +219,7 @@ def give_back(world: World, demande_id: UUID, by: str, actor: Actor | str) -> No
         if held.state is not ConvocationState.CONFIRMED or slot.start_at <= tx.now:
             raise Conflict("appointment_over")
         tx.note(actor, "appointment_given_back", f"demande:{demande_id}", demande.territory, by=by)
-        if not _unanimous(tx, demande, held, demande_id) and not isinstance(actor, Actor):
+        if not _unanimous(tx, demande, held, demande_id) and _one_voice(actor):
             return
         _refuse(tx, demande, held, ConvocationState.CANCELLED)
         _tell(tx, held, "cancelled_by_usager", "given_back", place_and_hour(slot, territory))
@@ -324,9 +325,14 @@ def _live(tx: Transaction, demande_id: UUID, actor: Actor | str) -> tuple[Demand
     held = rows.live_of(tx.session, demande.id, lock=True) if demande else None
     if demande is None or held is None:
         raise NotFound("offer")
-    if not isinstance(actor, Actor) and not persons.hears(entry, demande, held.offered_at):
+    if _one_voice(actor) and not persons.hears(entry, demande, held.offered_at):
         raise NotFound("offer")
     return demande, held
+
+
+def _one_voice(actor: Actor | str) -> bool:
+    """Whether one entry speaks, by its page or by its code, and not somebody who knows the person."""
+    return not isinstance(actor, Actor) or actor.entrusted is not None
 
 
 def _demande_of(tx: Transaction, held: Convocation) -> Demande:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from booking.domain.accounts import Actor
-from booking.domain.convocation import ConvocationState
+from booking.domain.convocation import ConvocationState, after_refusal
 from booking.domain.demande import Channel, Contact, DemandeState
 from booking.domain.errors import NotFound
 from booking.domain.waitlist import PauseReason
@@ -27,6 +27,8 @@ from booking.services.guichet import journal_read, spoken_name
 from booking.services.outbox import Errand
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
+from booking.store import slots
+from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 
 SCRIPTS = "guichet/appels"
@@ -39,13 +41,15 @@ class Said(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     STILL_NEEDED = "still_needed"
+    CANNOT_COME = "cannot_come"
     NO_ANSWER = "no_answer"
 
 
 class Question(StrEnum):
-    """What the person is asked: yes or no to their offer, whether they still need it, or nothing."""
+    """What the person is asked: yes or no to their offer, whether they can come, still need it, or nothing."""
 
     OFFER = "offer"
+    APPOINTMENT = "appointment"
     STILL_NEEDED = "still_needed"
     NOTHING = "nothing"
 
@@ -55,6 +59,7 @@ class ToTell:
     """One person to tell. ``script``: what to read aloud, in French; empty for a letter.
 
     ``over``: the offer was answered or the appointment is gone meanwhile, so that there is nothing to tell.
+    ``refusal_keeps_place``: whether a no costs nothing (R-35).
     """
 
     errand: Errand
@@ -63,6 +68,7 @@ class ToTell:
     question: Question
     script: str
     over: bool
+    refusal_keeps_place: bool
 
     @property
     def id(self) -> UUID:
@@ -111,7 +117,8 @@ def _opened(world: World, session: Session, errand: Errand) -> ToTell:
         params = documents.params_now(world, session, entry, in_force, errand)
         script = world.render.message(words, "fr", params)[1]
     name = spoken_name(persons.identity_of(world, entry))
-    return ToTell(errand, name, persons.contact_of(world, entry), question, script, over)
+    keeps_place = after_refusal(main.refusals).keeps_cohort
+    return ToTell(errand, name, persons.contact_of(world, entry), question, script, over, keeps_place)
 
 
 _NEEDS = {
@@ -135,8 +142,15 @@ def _question(world: World, session: Session, errand: Errand, main: Demande) -> 
     if held is not None and held.state is ConvocationState.OFFERED:
         in_time = held.expires_at is None or held.expires_at > world.clock.now()
         return Question.OFFER if in_time and errand.template == "offer" else Question.NOTHING
+    if held is not None and _NEEDS.get(errand.template) is ConvocationState.CONFIRMED:
+        return Question.NOTHING if _is_past(world, session, held) else Question.APPOINTMENT
     asks = main.state is DemandeState.PAUSED or (errand.template == "still_needed" and held is None)
     return Question.STILL_NEEDED if asks else Question.NOTHING
+
+
+def _is_past(world: World, session: Session, held: Convocation) -> bool:
+    slot = slots.by_id(session, held.slot_id)
+    return slot is None or slot.start_at <= world.clock.now()
 
 
 def letters(world: World, actor: Actor, territory: str, errand_id: UUID | None = None) -> Document:
@@ -161,15 +175,18 @@ def posted(world: World, actor: Actor, errand_ids: Collection[UUID]) -> None:
 def told(world: World, actor: Actor, territory: str, errand_id: UUID, said: Said) -> None:
     """What a call gave; the answer to an offer counts as given by telephone. A call that is over already: nothing.
 
-    Raises NotFound('errand' | 'offer'), Forbidden, Conflict('offer_over').
+    Raises NotFound('errand' | 'offer'), Forbidden, Conflict('offer_over' | 'appointment_over').
     """
     if said is Said.NO_ANSWER:
         outbox.errand_unanswered(world, actor, errand_id)
         return
     errand = next((one for one in outbox.errands(world, actor, territory) if one.id == errand_id), None)
-    if errand is not None and said in (Said.ACCEPTED, Said.REFUSED):
+    if errand is not None and said in (Said.ACCEPTED, Said.REFUSED, Said.CANNOT_COME):
         file = files.for_agent(world, actor, territory, errand.reference)
-        files.answer_offer(world, actor, file, yes=said is Said.ACCEPTED, by=Channel.PHONE)
+        if said is Said.CANNOT_COME:
+            files.give_back(world, actor, file, by=Channel.PHONE)
+        else:
+            files.answer_offer(world, actor, file, yes=said is Said.ACCEPTED, by=Channel.PHONE)
     elif errand is not None and said is Said.STILL_NEEDED:
         demande_service.still_needed(world, errand.demande_id, actor)
     outbox.errand_done(world, actor, errand_id)

@@ -1,12 +1,13 @@
 """A person's file as staff see it: an agent those of their territory, a referent those of their own structure.
 
-Identity is opened one file at a time, and each reading is journalled.
+Identity is opened one file at a time, and each reading is journalled. Whoever is there with reference and code opens
+their one file to any referent of the territory (R-130).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from booking.domain.errors import Conflict, NotFound
 from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.ports import World
-from booking.services import configuration, convocation, log, persons
+from booking.services import configuration, convocation, log, persons, status
 from booking.services.configuration import Rules
 from booking.services.guichet import journal_read, spoken_name
 from booking.services.persons import Secrets
@@ -29,12 +30,13 @@ from booking.services.transaction import transaction
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import slots as slot_rows
+from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The offer or appointment that a demande holds."""
+    """The offer or appointment that a demande holds. ``past``: its hour has struck."""
 
     id: UUID
     reference: str
@@ -42,11 +44,15 @@ class Held:
     start_at: datetime
     site: str
     expires_at: datetime | None
+    past: bool
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One demande, opened. ``demotion``: why and when the cohort was lost, while it can still be given back."""
+    """One demande, opened. ``demotion``: why and when the cohort was lost, while it can still be given back.
+
+    ``refusal_keeps_place``: whether saying no once more costs nothing. ``entrusted``: opened by its code (R-130).
+    """
 
     id: UUID
     reference: str
@@ -55,6 +61,7 @@ class File:
     state: DemandeState
     channel: Channel
     proof: Proof
+    family_code: str
     family: str
     motif: str
     identity: Identity
@@ -65,6 +72,8 @@ class File:
     demotion: str | None
     demoted_at: datetime | None
     held: Held | None
+    refusal_keeps_place: bool
+    entrusted: bool
 
     @property
     def name(self) -> str:
@@ -78,23 +87,88 @@ class File:
 def for_agent(world: World, actor: Actor, territory: str, typed: str) -> File:
     """The file with this reference, in the agent's territory. Raises NotFound, Forbidden."""
     actor.require(Role.AGENT, territory)
-    return _open(world, actor, territory, typed, None)
-
-
-def for_referent(world: World, actor: Actor, territory: str, structure: str, typed: str) -> File:
-    """The file with this reference, if it was filed with this structure. Raises NotFound, Forbidden."""
-    actor.require(Role.REFERENT, territory, structure)
-    return _open(world, actor, territory, typed, structure)
-
-
-def _open(world: World, actor: Actor, territory: str, typed: str, structure: str | None) -> File:
     with world.reading() as session:
-        demande = rows.by_reference(session, normalise_reference(typed) or "")
-        if demande is None or demande.territory != territory or structure not in (None, demande.structure):
-            raise NotFound("demande")
-        found = opened(world, session, configuration.current(session, world.clock.now()), demande)
+        found = _open(world, session, _by_reference(session, territory, typed))
     journal_read(world, actor, territory, "file_read", f"demande:{found.id}")
     return found
+
+
+def for_referent(world: World, actor: Actor, territory: str, structure: str, typed: str, right: str = "") -> File:
+    """The file with this reference, if it was filed with this structure, or else if ``right`` opens it.
+
+    ``right``: what :func:`entrust` gave for this file, to this account, at this structure. Raises NotFound, Forbidden.
+    """
+    actor.require(Role.REFERENT, territory, structure)
+    with world.reading() as session:
+        demande = _by_reference(session, territory, typed)
+        entrusted = demande.structure != structure
+        if entrusted and not _opens(world, actor, structure, demande, right):
+            raise NotFound("demande")
+        found = _open(world, session, demande, entrusted=entrusted)
+    where = {"structure": structure} if entrusted else {}
+    journal_read(world, actor, territory, "file_read", f"demande:{found.id}", **where)
+    return found
+
+
+def _by_reference(session: Session, territory: str, typed: str) -> Demande:
+    demande = rows.by_reference(session, normalise_reference(typed) or "")
+    if demande is None or demande.territory != territory:
+        raise NotFound("demande")
+    return demande
+
+
+def _open(world: World, session: Session, demande: Demande, *, entrusted: bool = False) -> File:
+    return opened(world, session, configuration.current(session, world.clock.now()), demande, entrusted=entrusted)
+
+
+# --- the file of somebody who is there with their code (R-130) ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entrusted:
+    """``right``: what opens the file again, for the same account at the same structure, while the code is in force."""
+
+    reference: str
+    right: str
+
+
+def entrust(
+    world: World, actor: Actor, territory: str, structure: str, reference: str, code: str, network: str
+) -> Entrusted:
+    """Somebody is there and says reference and code, both as typed: their file opens for this referent; journalled.
+
+    ``network``: where the request comes from. Raises Forbidden, and as the public page does: NotFound('demande') for an
+    unknown reference and for a wrong code, TooMany, Unavailable('limits_down').
+    """
+    actor.require(Role.REFERENT, territory, structure)
+    found = status.status_by_code(world, reference, code, network)
+    with world.reading() as session:
+        demande = _by_reference(session, territory, found.reference)
+        right = _rights(world, actor, structure, demande)[0][1].hex()
+    journal_read(world, actor, territory, "file_entrusted", f"demande:{demande.id}", structure=structure)
+    return Entrusted(found.reference, right)
+
+
+def _opens(world: World, actor: Actor, structure: str, demande: Demande, right: str) -> bool:
+    try:
+        given = bytes.fromhex(right)
+    except ValueError:
+        return False
+    return persons.one_fits(_rights(world, actor, structure, demande), given)
+
+
+def _rights(world: World, actor: Actor, structure: str, demande: Demande) -> Sequence[tuple[str, bytes]]:
+    """Bound to who, where, which file and which code: a new code ends it."""
+    said = f"{actor.account_id}/{structure}/{demande.id}/{demande.code_digest.hex()}"
+    return world.keys.digests("entrusted_file", said.encode())
+
+
+def acting(actor: Actor, file: File) -> Actor:
+    """``actor`` as whoever acts on ``file``, which they opened by :func:`for_agent` or :func:`for_referent`."""
+    return replace(actor, entrusted=file.id) if file.entrusted else actor
+
+
+# --- a structure's list --------------------------------------------------------------------------------------
 
 
 def of_structure(world: World, actor: Actor, territory: str, structure: str) -> Sequence[File]:
@@ -113,10 +187,16 @@ def of_structure(world: World, actor: Actor, territory: str, structure: str) -> 
     return sorted(files, key=lambda file: file.state is not DemandeState.OFFERED)
 
 
-def opened(world: World, session: Session, in_force: Rules, demande: Demande) -> File:
-    """One row as a file; whoever shows it journals the reading."""
+def opened(world: World, session: Session, in_force: Rules, demande: Demande, *, entrusted: bool = False) -> File:
+    """One row as a file; whoever shows it journals the reading.
+
+    ``entrusted``: as its own page shows it, which never says that the person has another entry.
+    """
     identity = persons.identity_of(world, demande)
     main = persons.main_of(session, demande)
+    holds = convocations.live_of(session, main.id)
+    state = persons.seen_state(session, demande, main, holds) if entrusted else main.state
+    shown = holds if state in status.HOLDING or not entrusted else None
     motif = in_force.catalogue.motifs.get(demande.motif)
     family = in_force.catalogue.families.get(demande.family)
     return File(
@@ -125,9 +205,10 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande) ->
         territory=demande.territory,
         zone=in_force.territory(demande.territory).zone.key,
         # An attached entry shows where the person stands, worded the same.
-        state=main.state,
+        state=state,
         channel=demande.channel,
         proof=demande.proof,
+        family_code=demande.family,
         family=family.label.fr if family else demande.family,
         motif=motif.label.fr if motif else demande.motif,
         identity=identity,
@@ -137,17 +218,19 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande) ->
         structure=demande.structure,
         demotion=main.demotion,
         demoted_at=main.demoted_at,
-        held=_held(session, in_force, main),
+        held=_held(session, in_force, shown, world.clock.now()),
+        refusal_keeps_place=convocation_rules.after_refusal(main.refusals).keeps_cohort,
+        entrusted=entrusted,
     )
 
 
-def _held(session: Session, in_force: Rules, demande: Demande) -> Held | None:
-    held = convocations.live_of(session, demande.id)
+def _held(session: Session, in_force: Rules, held: Convocation | None, now: datetime) -> Held | None:
     slot = slot_rows.by_id(session, held.slot_id) if held else None
     if held is None or slot is None:
         return None
     site = in_force.territory(slot.territory).sites[slot.site].name
-    return Held(held.id, held.reference, held.state, slot.start_at, site, held.expires_at)
+    past = slot.start_at <= now
+    return Held(held.id, held.reference, held.state, slot.start_at, site, held.expires_at, past)
 
 
 def secrets(world: World, actor: Actor, file: File) -> Secrets:
@@ -176,7 +259,15 @@ def answer_offer(world: World, actor: Actor, file: File, *, yes: bool, by: Chann
     Raises Conflict('offer_over'), NotFound('offer').
     """
     answer = convocation.confirm if yes else convocation.decline
-    answer(world, file.id, by, actor)
+    answer(world, file.id, by, acting(actor, file))
+
+
+def give_back(world: World, actor: Actor, file: File, *, by: Channel) -> None:
+    """The person cannot come to their appointment, and says it to staff; it counts as a refusal (R-35, R-131).
+
+    ``file``, ``by``: as for :func:`answer_offer`. Raises Conflict('appointment_over'), NotFound('offer').
+    """
+    convocation.give_back(world, file.id, by, acting(actor, file))
 
 
 def restore(world: World, actor: Actor, territory: str, typed: str, reason: str) -> None:

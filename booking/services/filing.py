@@ -23,6 +23,7 @@ from booking.services import checks, configuration, log, persons
 from booking.services.configuration import Rules
 from booking.services.demande import check_availability
 from booking.services.log import Receipt as LogReceipt
+from booking.services.notices import written_ways
 from booking.services.persons import Details
 from booking.services.transaction import USAGER, Transaction, attempt
 from booking.store import demande as rows
@@ -277,6 +278,7 @@ def _receipt(world: World, session: Session, demande: Demande) -> Receipt:
     secrets = persons.secrets_of(world, demande)
     if secrets is None or demande.secrets_number > 1:
         raise Conflict("receipt_over")
+    contact = persons.contact_of(world, demande)
     return Receipt(
         demande_id=demande.id,
         reference=demande.reference,
@@ -287,7 +289,7 @@ def _receipt(world: World, session: Session, demande: Demande) -> Receipt:
         family=demande.family,
         motif=demande.motif,
         filed_at=demande.filed_at,
-        code_expected=demande.state is DemandeState.PROVISIONAL and demande.contact_digest is not None,
+        code_expected=demande.state is DemandeState.PROVISIONAL and bool(written_ways(contact)),
         # An entry of the log is made at admission: before it there is none to look for.
         log=None if demande.state is DemandeState.PROVISIONAL else log.receipt_of(world, session, demande),
     )

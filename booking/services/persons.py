@@ -394,6 +394,6 @@ def _inherit(tx: Transaction, heir: Demande, state: DemandeState) -> None:
 
 
 def allow(actor: Actor | str, demande: Demande) -> None:
-    """Staff act on the demandes of their territory (agents) or of their structure (referents). Raises Forbidden."""
-    if isinstance(actor, Actor) and not actor.has(Role.AGENT, demande.territory):
+    """Staff act on demandes of their territory (agents), of their structure (referents), or entrusted. Or Forbidden."""
+    if isinstance(actor, Actor) and actor.entrusted != demande.id and not actor.has(Role.AGENT, demande.territory):
         actor.require(Role.REFERENT, demande.territory, demande.structure or ANYWHERE)

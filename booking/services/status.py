@@ -24,6 +24,7 @@ from booking.services import configuration, log, persons, waitlist
 from booking.services.configuration import Rules
 from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
+from booking.services.notices import written_ways
 from booking.services.transaction import Transaction, attempt
 from booking.store import convocation as convocations
 from booking.store import demande as rows
@@ -244,7 +245,7 @@ _STEPS = {
 
 def _next_step(state: DemandeState, contact: Contact, *, asked: bool) -> NextStep:
     if state is DemandeState.PROVISIONAL:
-        return NextStep.ENTER_CODE if contact.reachable else NextStep.CONFIRM_IN_PERSON
+        return NextStep.ENTER_CODE if written_ways(contact) else NextStep.CONFIRM_IN_PERSON
     if state not in LIVE_STATES:
         return NextStep.OVER
     return NextStep.SAY_STILL_NEEDED if asked else _STEPS.get(state, NextStep.NOTHING)

@@ -19,7 +19,7 @@ from booking.gateways.catalogues import Language, lazy_gettext
 from booking.services import checks as checks_service
 from booking.services import files
 from booking.services.files import File
-from booking.web import access, saisie
+from booking.web import access, papers, saisie
 
 _BIRTH = ("birth_day", "birth_month", "birth_year")
 OWN, ANOTHER = "oui", "non"
@@ -110,7 +110,7 @@ def code_paper(file: File) -> dict[str, Any]:
     """What the paper with link and code shows. Raises NotFound('secrets')."""
     world = access.world()
     secrets = files.secrets(world, access.actor(), file)
-    return {"file": file, "secrets": secrets, "picture": world.render.qr(f"{world.public_url}/s/{secrets.link}")}
+    return {"file": file, "secrets": secrets, **papers.ways_back(file, secrets.link)}
 
 
 def page_values(file: File, form: MultiDict[str, str]) -> dict[str, Any]:

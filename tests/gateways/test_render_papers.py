@@ -237,6 +237,13 @@ def test_the_letter_has_its_address_in_the_window(renderer: TemplateRenderer) ->
         assert window[:, 1].min() < 115, lang
 
 
+def test_references_are_in_groups_on_every_paper() -> None:
+    for path in set(PDF.glob("*.typ")) - {PDF / "dossier.typ"}:
+        source = re.sub(r"alt: t\(.*", "", path.read_text(encoding="utf-8"))
+        for found in re.finditer(r"(\w*)\(?data\.(?:reference|demande)\b", source):
+            assert found[1] in {"grouped", "aloud"}, (path.name, found[0])
+
+
 def test_the_fonts_are_ours_only() -> None:
     assert set(_fonts().families()) == {"Noto Sans", "Amiri"}
 

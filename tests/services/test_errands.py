@@ -103,6 +103,33 @@ def test_a_no_by_telephone_keeps_the_place_in_the_list(world: World, agent: Acto
     assert filings.row(world, offer.demande_id).state is DemandeState.WAITING
 
 
+def test_who_cannot_come_says_so_on_the_call_and_the_place_is_free(world: World, agent: Actor) -> None:
+    """R-131"""
+    offer = offered(world, filings.NOBODY)
+    errands.told(world, agent, TERRITORY, the_call(world, agent).id, Said.ACCEPTED)
+    call = the_call(world, agent)
+    assert (call.errand.template, call.question, call.refusal_keeps_place) == ("confirmed", Question.APPOINTMENT, True)
+    errands.told(world, agent, TERRITORY, call.id, Said.CANNOT_COME)
+    assert held(world, offer).state == "cancelled"
+    assert filings.row(world, offer.demande_id).state is DemandeState.WAITING
+    with world.reading() as session:
+        assert session.scalars(select(Slot.state).where(Slot.id == offer.slot_id)).one() is SlotState.OPEN
+    # That it was given back is said by another call, which asks nothing.
+    last = the_call(world, agent)
+    assert (last.errand.template, last.question) == ("cancelled_by_usager", Question.NOTHING)
+
+
+def test_after_its_hour_a_call_about_an_appointment_asks_nothing(world: World, agent: Actor) -> None:
+    """R-131"""
+    offered(world, filings.NOBODY)
+    errands.told(world, agent, TERRITORY, the_call(world, agent).id, Said.ACCEPTED)
+    later(world, timedelta(days=60))
+    call = the_call(world, agent)
+    assert call.question is Question.NOTHING
+    with pytest.raises(Conflict, match="appointment_over"):
+        errands.told(world, agent, TERRITORY, call.id, Said.CANNOT_COME)
+
+
 def test_nobody_answers_three_times_at_three_moments_and_the_call_ends(world: World, agent: Actor) -> None:
     """R-61"""
     offered(world, filings.NOBODY)

@@ -88,6 +88,22 @@ def test_a_call_is_read_aloud_and_answered_with_one_button(client: FlaskClient, 
         assert session.scalars(select(Convocation.answered_by)).one() == "phone"
 
 
+def test_an_appointment_is_given_back_on_the_call_once_its_price_was_read(
+    client: FlaskClient, hall: World, awa: Actor
+) -> None:
+    """R-131"""
+    offered(hall, awa, "Zola", NOBODY)
+    post(client, TO_TELL, answer_of(client.get(TO_TELL).text), {"reponse": "accepted"})
+    page = client.get(TO_TELL).text
+    is_well_built(page)
+    assert "Pourrez-vous venir" in page
+    assert "elle garde son tour" in page
+    post(client, TO_TELL, answer_of(page), {"reponse": "cannot_come"})
+    with hall.reading() as session:
+        assert session.scalars(select(Convocation.state)).one() == "cancelled"
+        assert session.scalars(select(Demande.state)).one() is DemandeState.WAITING
+
+
 @pytest.mark.parametrize(("answer", "status"), [("peut-être", 422), ("accepted", 409)])
 def test_what_cannot_be_noted_is_said_on_the_page(
     client: FlaskClient, hall: World, awa: Actor, answer: str, status: int

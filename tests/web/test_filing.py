@@ -94,6 +94,16 @@ def test_neither_mail_nor_phone_is_provisional_and_firm(seeded: World, client: F
     assert "au guichet" in page
 
 
+def test_with_a_fixed_line_only_the_page_says_where_to_confirm(seeded: World, client: FlaskClient) -> None:
+    """R-132"""
+    answer = Browser(client).fill(contact={"phone": "05 36 49 00 01"}).send()
+    assert answer.location.endswith("/recu")
+    page = client.get(answer.location).text
+    assert "Où confirmer" in page
+    assert "avec votre référence et votre code" in page
+    assert client.get(answer.location.replace("/recu", "/code")).location.endswith("/recu")
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_language_of_the_page_is_that_of_the_messages(seeded: World, client: FlaskClient, lang: str) -> None:
     client.set_cookie("langue", lang)

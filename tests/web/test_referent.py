@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time, timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from booking.domain.accounts import Right, Role
+from booking.domain.demande import Channel, Contact
+from booking.domain.identity import BirthDate, Identity
 from booking.ports import World
+from booking.services import filing
 from booking.store.demande import Demande
 from booking.web.app import create_app
-from tests.support.staff import MIMIZAN, SORE, TERRITORY, appoint, browser, day, hire, motif_of, post, seed, slot
+from tests.support.fakes import Limits
+from tests.support.pages import is_well_built
+from tests.support.staff import (
+    ANY_MORNING,
+    MIMIZAN,
+    SORE,
+    TERRITORY,
+    appoint,
+    browser,
+    day,
+    hire,
+    motif_of,
+    post,
+    seed,
+    slot,
+)
 
 OWN, OTHER = f"/referent/{TERRITORY}/{MIMIZAN}", f"/referent/{TERRITORY}/{SORE}"
 LIGHT_KB = 60
+IDY = Identity("Sow", "Idy", BirthDate(1990, 5, 12))
 
 
 @pytest.fixture
@@ -58,6 +79,9 @@ def test_a_referent_files_for_somebody_without_mail_and_prints_the_receipt(claud
     reference = enter(claude, hall)
     paper = claude.get(f"{OWN}/recu/{reference}").text
     assert "Reçu de votre demande" in paper
+    assert f"{hall.public_url}/suivi" in paper
+    assert "France Services Mimizan" in paper
+    assert "Vous avez accepté d’avance une place" in paper
     with hall.reading() as session:
         demande = session.scalars(select(Demande)).one()
     assert (demande.channel, demande.structure, demande.state) == ("referent", MIMIZAN, "waiting")
@@ -81,10 +105,82 @@ def test_files_of_the_own_structure_only(claude: FlaskClient, neighbour: FlaskCl
     for path in ("", "/recu.pdf", "/convocation.pdf"):
         assert neighbour.get(f"{OTHER}/dossier/{reference}{path}").status_code == 404, path
     assert neighbour.get(f"{OTHER}/recu/{reference}").status_code == 404
-    for act in ("accepter", "refuser", "encore", "confirmer", "retirer"):
+    for act in ("accepter", "refuser", "encore", "confirmer", "rendre", "retirer"):
         answer = post(neighbour, f"{OTHER}/saisir", f"{OTHER}/dossier/{reference}/{act}", {})
         assert answer.status_code == 404, act
     assert neighbour.get("/guichet/").status_code == 403
+
+
+def with_code(client: FlaskClient, root: str, reference: str, code: str) -> TestResponse:
+    return post(client, f"{root}/avec-code", f"{root}/avec-code", {"reference": reference, "code": code})
+
+
+def test_reference_and_code_open_one_file_for_one_session(
+    app: Flask, claude: FlaskClient, neighbour: FlaskClient, hall: World
+) -> None:
+    """R-130"""
+    reference, other = enter(claude, hall), enter(claude, hall, key="form-2")
+    code = filing.receipt(hall, "form").code
+    answer = with_code(neighbour, OTHER, f"{reference[:4]}-{reference[4:]}".lower(), code.lower())
+    file = f"{OTHER}/dossier/{reference}"
+    assert (answer.status_code, answer.location) == (303, file)
+    page = neighbour.get(file).text
+    assert "SALL" in page
+    assert "Document et identité" not in page
+    assert "Retirer la demande" not in page
+    for paper in ("recu.pdf", "attestation.pdf"):
+        assert neighbour.get(f"{file}/{paper}").status_code == 200, paper
+    assert post(neighbour, file, f"{file}/encore", {}).status_code == 303
+    for closed in (f"{file}/identite", f"{file}/code", f"{OTHER}/recu/{reference}", f"{OTHER}/dossier/{other}"):
+        assert neighbour.get(closed).status_code == 404, closed
+    for act in ("retirer", "document", "identite"):
+        assert post(neighbour, file, f"{file}/{act}", {}).status_code == 404, act
+    assert "SALL" not in neighbour.get(f"{OTHER}/dossiers").text
+    colleague = browser(app, hall, hire(hall, "sore2", Right(Role.REFERENT, TERRITORY, SORE)))
+    assert colleague.get(file).status_code == 404
+    assert post(neighbour, file, f"{OTHER}/avec-code/fermer", {}).location == f"{OTHER}/dossiers"
+    assert neighbour.get(file).status_code == 404
+
+
+def test_a_wrong_code_and_an_unknown_reference_get_one_answer(
+    claude: FlaskClient, neighbour: FlaskClient, hall: World
+) -> None:
+    """R-130"""
+    reference = enter(claude, hall)
+    wrong = with_code(neighbour, OTHER, reference, "ZZZZZZZZ")
+    unknown = with_code(neighbour, OTHER, "K7MF3PXD", "ZZZZZZZZ")
+    assert wrong.status_code == unknown.status_code == 404
+    hidden = re.compile(r'name="csrf_token" value="[^"]+"|' + f"{reference}|K7MF3PXD")
+    assert hidden.sub("", wrong.text) == hidden.sub("", unknown.text)
+    assert "Vérifiez les deux" in wrong.text
+    assert "ZZZZZZZZ" not in wrong.text
+    assert with_code(neighbour, OTHER, reference, "").status_code == 422
+    limits = hall.limits
+    assert isinstance(limits, Limits)
+    limits.refused.add("status_code")
+    held_back = with_code(neighbour, OTHER, reference, filing.receipt(hall, "form").code)
+    assert (held_back.status_code, held_back.headers["Retry-After"]) == (429, "60")
+    assert "Vous pourrez recommencer" in held_back.text
+    assert neighbour.get(f"{OTHER}/dossier/{reference}").status_code == 404
+
+
+def test_who_filed_on_the_site_without_contact_confirms_and_later_gives_back_where_they_are(
+    neighbour: FlaskClient, hall: World
+) -> None:
+    """R-130, R-131"""
+    wanted = filing.Filing(TERRITORY, motif_of(hall, "pan-permis"), IDY, Contact(), ANY_MORNING, firm=True)
+    receipt = filing.file(hall, wanted, "web", Channel.WEB)
+    with_code(neighbour, OTHER, receipt.reference, receipt.code)
+    file = f"{OTHER}/dossier/{receipt.reference}"
+    assert post(neighbour, file, f"{file}/confirmer", {}).status_code == 303
+    assert "En attente du tirage" in neighbour.get(file).text
+    appoint(hall, receipt, slot(hall, day(hall) + timedelta(days=12), time(10)))
+    page = neighbour.get(file).text
+    is_well_built(page)
+    assert "elle garde son tour" in page
+    assert neighbour.get(f"{file}/convocation.pdf").status_code == 200
+    assert post(neighbour, file, f"{file}/rendre", {}).status_code == 303
+    assert "En attente du tirage" in neighbour.get(file).text
 
 
 def test_the_person_withdraws_by_the_voice_of_the_referent(claude: FlaskClient, hall: World) -> None:
@@ -100,8 +196,6 @@ def test_an_answer_to_nothing_is_said_on_the_page(claude: FlaskClient, hall: Wor
 
 
 def test_an_appointment_is_shown_with_its_place(claude: FlaskClient, hall: World) -> None:
-    from booking.services import filing
-
     reference = enter(claude, hall)
     appoint(hall, filing.receipt(hall, "form"), slot(hall, day(hall) + timedelta(days=12), time(10)))
     page = claude.get(f"{OWN}/dossier/{reference}").text
@@ -117,5 +211,5 @@ def test_what_one_may_and_may_not_do_is_on_one_page(claude: FlaskClient) -> None
 
 def test_pages_are_light(claude: FlaskClient, hall: World) -> None:
     reference = enter(claude, hall)
-    for path in ("dossiers", "saisir", "je-peux", f"dossier/{reference}", f"recu/{reference}"):
+    for path in ("dossiers", "saisir", "avec-code", "je-peux", f"dossier/{reference}", f"recu/{reference}"):
         assert len(claude.get(f"{OWN}/{path}").data) < LIGHT_KB * 1024, path

@@ -21,6 +21,7 @@ SAID = {
     Said.ACCEPTED: "C’est noté : elle accepte. Sa convocation est prête dans son dossier.",
     Said.REFUSED: "C’est noté : elle refuse.",
     Said.STILL_NEEDED: "C’est noté : elle en a encore besoin. Sa demande n’est plus en pause.",
+    Said.CANNOT_COME: "C’est noté : elle ne vient pas. Sa place ira à une autre personne.",
     Said.NO_ANSWER: "C’est noté. Le nom reviendra dans la liste s’il faut rappeler.",
 }
 NO_CALL = "Aucun appel à faire : aucune place libérée, ou personne de disponible au dernier moment."

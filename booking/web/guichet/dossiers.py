@@ -62,7 +62,7 @@ def receipt(territory: str, site: str, reference: str) -> str | Response:
     found = papers.receipt_once(opened.reference)
     if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
-    return render_template("guichet/recu.html", place=where, receipt=found, file=opened)
+    return render_template("guichet/recu.html", place=where, **papers.handed_over(found, opened))
 
 
 @blueprint.get("/<territory>/<site>/dossier/<reference>")
@@ -102,11 +102,11 @@ def letter_pdf(territory: str, site: str, reference: str) -> Response:
 
 
 @blueprint.post(
-    "/<territory>/<site>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer, retablir):act>"
+    "/<territory>/<site>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, rendre, retirer, retablir):act>"
 )
 @access.staff(Role.AGENT)
 def act_on_file(territory: str, site: str, reference: str, act: str) -> Response:
-    """What the person says, by the agent's hand: yes, no, still needed, present; or the place given back."""
+    """What the person says, by the agent's hand: yes, no, still needed, present, not coming; or a cohort restored."""
     where = place.of(territory, site)
     world, actor = access.world(), access.actor()
     opened = files.for_agent(world, actor, territory, reference)
@@ -116,6 +116,7 @@ def act_on_file(territory: str, site: str, reference: str, act: str) -> Response
         "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by=by),
         "encore": lambda: demande.still_needed(world, opened.id, actor),
         "confirmer": lambda: checks.confirm_by_staff(world, opened.id, actor, request.form.get("document") or None),
+        "rendre": lambda: files.give_back(world, actor, opened, by=by),
         "retirer": lambda: demande.withdraw(world, opened.id, actor),
         "retablir": lambda: files.restore(world, actor, territory, reference, request.form.get("reason", "")),
     }

@@ -1,4 +1,4 @@
-"""Certificates of waiting, printed by the structure that filed."""
+"""Certificates of waiting, printed by the structure that filed, or where the person is with their code."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ blueprint = Blueprint("referent_attestations", __name__, url_prefix="/referent")
 @blueprint.get("/<territory>/<structure>/dossier/<reference>/attestation.pdf")
 @access.staff(Role.REFERENT)
 def one(territory: str, structure: str, reference: str) -> Response:
-    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
-    return papers.printable(certificate.certificate(access.world(), opened.id, access.actor()))
+    world, actor = access.world(), access.actor()
+    opened = files.for_referent(world, actor, territory, structure, reference, papers.right())
+    return papers.printable(certificate.certificate(world, opened.id, files.acting(actor, opened)))
 
 
 @blueprint.get("/<territory>/<structure>/attestations.pdf")

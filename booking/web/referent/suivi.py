@@ -12,6 +12,7 @@ from booking.domain.demande import Channel
 from booking.domain.demarche import Asker
 from booking.domain.errors import Conflict, InvalidInput, NotFound
 from booking.services import checks, demande, documents, files, filing
+from booking.services.files import File
 from booking.web import access, papers, saisie
 from booking.web.referent import house
 
@@ -85,7 +86,12 @@ def receipt(territory: str, structure: str, reference: str) -> str | Response:
     found = papers.receipt_once(opened.reference)
     if found is None:
         return redirect(f"{where.root}/dossier/{reference}", 303)
-    return render_template("referent/recu.html", house=where, receipt=found, file=opened)
+    return render_template("referent/recu.html", house=where, **papers.handed_over(found, opened))
+
+
+def _opened(territory: str, structure: str, reference: str) -> File:
+    """The structure's own, or the one that its person opened for this session with its code. Raises NotFound."""
+    return files.for_referent(access.world(), access.actor(), territory, structure, reference, papers.right())
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>")
@@ -95,38 +101,43 @@ def file(territory: str, structure: str, reference: str) -> str:
 
 
 def _file_page(where: house.House, reference: str, errors: Mapping[str, str]) -> str:
-    opened = files.for_referent(access.world(), access.actor(), where.territory, where.structure, reference)
+    opened = _opened(where.territory, where.structure, reference)
     return render_template("referent/dossier.html", house=where, file=opened, errors=errors)
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>/recu.pdf")
 @access.staff(Role.REFERENT)
 def receipt_pdf(territory: str, structure: str, reference: str) -> Response:
-    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
+    opened = _opened(territory, structure, reference)
     return papers.printable(documents.receipt(access.world(), opened.id))
 
 
 @blueprint.get("/<territory>/<structure>/dossier/<reference>/convocation.pdf")
 @access.staff(Role.REFERENT)
 def convocation_pdf(territory: str, structure: str, reference: str) -> Response:
-    opened = files.for_referent(access.world(), access.actor(), territory, structure, reference)
+    opened = _opened(territory, structure, reference)
     if opened.held is None:
         raise NotFound("convocation")
     return papers.printable(documents.convocation(access.world(), opened.held.id, opened.id))
 
 
-@blueprint.post("/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, retirer):act>")
+@blueprint.post(
+    "/<territory>/<structure>/dossier/<reference>/<any(accepter, refuser, encore, confirmer, rendre, retirer):act>"
+)
 @access.staff(Role.REFERENT)
 def act_on_file(territory: str, structure: str, reference: str, act: str) -> Response:
-    """What the person says, by the referent's hand."""
-    where = house.of(territory, structure)
-    world, actor = access.world(), access.actor()
-    opened = files.for_referent(world, actor, territory, structure, reference)
+    """What the person says, by the referent's hand. What only the code opened is not withdrawn here."""
+    where, world = house.of(territory, structure), access.world()
+    opened = _opened(territory, structure, reference)
+    actor = files.acting(access.actor(), opened)
+    if opened.entrusted and act == "retirer":
+        raise NotFound("demande")
     verbs = {
         "accepter": lambda: files.answer_offer(world, actor, opened, yes=True, by=Channel.REFERENT),
         "refuser": lambda: files.answer_offer(world, actor, opened, yes=False, by=Channel.REFERENT),
         "encore": lambda: demande.still_needed(world, opened.id, actor),
         "confirmer": lambda: checks.confirm_by_staff(world, opened.id, actor),
+        "rendre": lambda: files.give_back(world, actor, opened, by=Channel.REFERENT),
         "retirer": lambda: demande.withdraw(world, opened.id, actor),
     }
     try:
