@@ -160,6 +160,9 @@ def rules(_settings: Settings, world: World) -> Iterable[Finding]:
     found = configuration.applied(world)
     what = f"{found} territories have rules in force." if found else "None in force. " + APPLY
     yield Finding("rules", found > 0, what)
+    for name, mistakes in configuration.standing(world).items() if found else ():
+        for path, hint in mistakes.items():
+            yield Finding("rules", False, f"{name}: {path} does not fit ({hint}). Correct it: booking config apply")
 
 
 def witnesses(settings: Settings, world: World) -> Iterable[Finding]:

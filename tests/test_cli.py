@@ -236,7 +236,8 @@ def test_a_wrong_file_says_every_mistake_and_writes_nothing(
     body["zone"], body["openings"][0]["weekday"] = "Europe/Nowhere", "someday"
     file.write_text(json.dumps(body), encoding="utf-8")
     assert entry.main(["config", "apply", str(file), "--decision", "x", "--yes"]) == 2
-    said = capsys.readouterr().err.splitlines()
+    read, *said = capsys.readouterr().err.splitlines()
+    assert read == f"{file} is read as territoire/40-landes."
     assert said[0].endswith("nothing was written. (invalid_configuration)")
     assert len(said) == 3
     assert entry.main(["config", "apply", str(tmp_path / "none.toml"), "--decision", "x"]) == 2

@@ -7,9 +7,7 @@ A verb is one line in VERBS: a function that describes the arguments and sets ``
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tomllib
 
 from redis.exceptions import RedisError
 
@@ -18,6 +16,7 @@ from booking import settings as environment
 from booking.cli import draws, installation, papers, people, rules, sentences
 from booking.domain.errors import BookingError
 from booking.gateways import keyring
+from booking.gateways.config_files import Unreadable
 
 VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS, *papers.VERBS)
 
@@ -32,7 +31,7 @@ def main(argv: list[str]) -> int:
         return code
     except environment.SettingsInvalid as error:
         mistakes = error.mistakes
-    except (keyring.KeysUnusable, OSError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (keyring.KeysUnusable, Unreadable, OSError) as error:
         mistakes = [str(error)]
     except RedisError:
         mistakes = ["Redis does not answer. See: booking doctor"]

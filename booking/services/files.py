@@ -117,8 +117,6 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande) ->
     """One row as a file; whoever shows it journals the reading."""
     identity = persons.identity_of(world, demande)
     main = persons.main_of(session, demande)
-    motif = in_force.catalogue.motifs.get(demande.motif)
-    family = in_force.catalogue.families.get(demande.family)
     return File(
         id=demande.id,
         reference=demande.reference,
@@ -128,8 +126,8 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande) ->
         state=main.state,
         channel=demande.channel,
         proof=demande.proof,
-        family=family.label.fr if family else demande.family,
-        motif=motif.label.fr if motif else demande.motif,
+        family=in_force.catalogue.families[demande.family].label.fr,
+        motif=in_force.catalogue.motifs[demande.motif].label.fr,
         identity=identity,
         contact=persons.contact_of(world, demande),
         welcome=persons.details_of(world, demande).welcome,
