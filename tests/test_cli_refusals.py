@@ -150,3 +150,12 @@ def test_a_territory_that_there_is_not_is_not_an_empty_database(
         "No rules were ever written under this name. (version)",
         "  there is: 40-landes",
     ]
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_setting(
+    installed: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BOOKING_VAR_DIR", "/proc/x")
+    capsys.readouterr()
+    assert entry.main(["doctor"]) == 2
+    assert capsys.readouterr().err == "BOOKING_VAR_DIR: /proc/x cannot be used: No such file or directory.\n"

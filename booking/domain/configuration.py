@@ -40,6 +40,11 @@ class InvalidConfiguration(BookingError):
     def __str__(self) -> str:
         return "; ".join(f"{path}: {code}" for path, code in sorted(self.fields.items()))
 
+    def lines(self) -> list[str]:
+        """One for each mistake, with what would be right."""
+        hints = {path: f" ({hint})" for path, hint in self.hints.items()}
+        return [f"{path}: {code}{hints.get(path, '')}" for path, code in sorted(self.fields.items())]
+
 
 @dataclass(frozen=True, slots=True)
 class Use:

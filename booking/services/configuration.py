@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import cached_property
@@ -236,6 +236,16 @@ def apply(
         number = _write(tx, kind, scope, body, decision_ref, author, valid_from_at or tx.now)
     world.recent.forget(Kind.RULES)
     return number
+
+
+def whole(body: Mapping[str, Any], families: Collection[str] | None = None) -> Any:
+    """The parsed value of a file that says itself what it is, before there is a database.
+
+    Raises as :func:`kind_of`, and InvalidConfiguration with every mistake.
+    """
+    if kind_of(body)[0] == DEMARCHES:
+        return demarche.catalogue(plain(body))
+    return territory.parse(plain(body), None, families)
 
 
 def kind_of(body: Mapping[str, Any]) -> tuple[str, str]:
