@@ -44,6 +44,7 @@ WORK = {
 }
 """Alerts of services.indicators that mean that the machine does not do its work, and what to do."""
 
+SEE_ERRORS = "where it went wrong stands in the worker's log, in the lines job_failed."
 APPLY = "Run: booking config apply config/demarches.toml, then each territory's file"
 
 
@@ -111,8 +112,10 @@ def workers(_settings: Settings, world: World) -> Iterable[Finding]:
         yield Finding("workers", False, "None: no message leaves, no draw runs. Run: booking run")
     else:
         yield Finding("workers", True, f"{queue.workers} alive, {queue.waiting} jobs waiting.")
-        if queue.failed:
-            yield Finding("jobs", True, f"{queue.failed} failed in the last 7 days and were taken up by the sweep.")
+    if queue is not None and queue.failed:
+        named = ", ".join(f"{job} {count}× {kind}" for (job, kind), count in sorted(world.jobs.failures().items()))
+        what = f"{queue.failed} failed in the last 7 days: {named}. They are tried again; {SEE_ERRORS}"
+        yield Finding("jobs", False, what)
 
 
 def work(_settings: Settings, world: World) -> Iterable[Finding]:
@@ -160,6 +163,9 @@ def rules(_settings: Settings, world: World) -> Iterable[Finding]:
     found = configuration.applied(world)
     what = f"{found} territories have rules in force." if found else "None in force. " + APPLY
     yield Finding("rules", found > 0, what)
+    for name, mistakes in configuration.standing(world).items() if found else ():
+        for path, hint in mistakes.items():
+            yield Finding("rules", False, f"{name}: {path} does not fit ({hint}). Correct it: booking config apply")
 
 
 def witnesses(settings: Settings, world: World) -> Iterable[Finding]:

@@ -112,6 +112,10 @@ class JobQueue(Protocol):
         """None when Redis does not answer."""
         ...
 
+    def failures(self) -> Mapping[tuple[str, str], int]:
+        """Job and kind of its error → how often, among the newest that failed; one question for each of them."""
+        ...
+
 
 class Limits(Protocol):
     """Rate limits (GCRA) in one atomic round trip."""

@@ -29,7 +29,7 @@ log = structlog.get_logger("booking.processes")
 
 
 class CannotRun(Exception):
-    """One line for the person who typed the command."""
+    """One line for the person who typed the command, or one for each mistake."""
 
 
 @dataclass
@@ -99,10 +99,22 @@ class Parent:
         self._stopping = True
 
     def _prepare(self, work: Callable[[], None]) -> None:
-        pid = self._fork(work)
+        hears, tells = os.pipe()
+
+        def telling() -> None:
+            try:
+                work()
+            except CannotRun as error:
+                os.write(tells, str(error).encode())
+                raise SystemExit(1) from None
+
+        pid = self._fork(telling)
+        os.close(tells)
+        with os.fdopen(hears, encoding="utf-8") as reason:
+            told = reason.read()  # until the child ends
         _, status = os.waitpid(pid, 0)
         if status and not self._stopping:
-            raise CannotRun("The database could not be prepared; the lines above say why.")
+            raise CannotRun(told or "The database could not be prepared; the lines above say why.")
 
     def _supervise(self) -> None:
         announced = False

@@ -15,17 +15,24 @@ import importlib
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import IO, Any
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
 
 from booking import bootstrap, logs
 from booking import settings as environment
 from booking.clock import OffsetClock, SimulatedClock, SystemClock
+from booking.domain.configuration import InvalidConfiguration
+from booking.domain.demarche import Catalogue
+from booking.domain.errors import InvalidInput
 from booking.entropy import SeededEntropy
-from booking.gateways import config_files, keyring
+from booking.gateways import config_files, keyring, redis_connection
 from booking.gateways.embedded import EmbeddedFailed, Valkey
 from booking.gateways.mail import FileMailer
 from booking.gateways.sms import FileSmsSender
@@ -43,6 +50,7 @@ PORTS_TRIED = 50
 
 def main(settings: Settings) -> None:
     """Run until Ctrl-C or SIGTERM. Raises CannotRun, KeysUnusable and EmbeddedFailed before anything is served."""
+    _check_files(settings)
     lock = _alone(settings)
     for job in JOBS.values():
         importlib.import_module(job.path.rpartition(".")[0])  # once, in memory that all children share
@@ -60,7 +68,7 @@ def main(settings: Settings) -> None:
             Child("scheduler", scheduler.main),
         ],
         valkey=Valkey(settings.var_dir) if settings.embedded_redis else None,
-        prepare=partial(prepare, settings) if settings.demonstration else None,
+        prepare=partial(prepare if settings.demonstration else say_what_is_away, settings),
         announce=partial(_announce, settings),
         private=[lock],
     ).run()
@@ -68,16 +76,79 @@ def main(settings: Settings) -> None:
 
 def prepare(settings: Settings) -> None:
     """Newest schema, the files' first versions, demonstration accounts: whatever of them is missing."""
+    if unreachable := _database_away(settings):
+        raise CannotRun(unreachable)
+    say_what_is_away(settings)
     engine = base.make_engine(settings.database_url)
     migrate.upgrade(engine)
     engine.dispose()
     world = bootstrap.world()
     seeds = config_files.seeds(settings.demarches_file, settings.territory_files)
+    try:
+        _fill(settings, world, seeds)
+    except InvalidConfiguration as error:
+        raise CannotRun("\n".join(f"BOOKING_TERRITORY_FILES: {line}" for line in error.lines())) from None
+
+
+def _fill(settings: Settings, world: World, seeds: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
     if settings.demonstration_data and (past := demonstration.past(world)):
         print("First start: some weeks of invented past are lived through, this takes half a minute…", flush=True)
         _live(settings, world, past, seeds)
     configuration.seed(world, seeds)
     demonstration_accounts.create(world)
+
+
+def _check_files(settings: Settings) -> None:
+    """Raise SettingsInvalid with a line for each mistake in the files that the settings name."""
+    mistakes: list[str] = []
+    families: Collection[str] | None = None
+    named = [("BOOKING_DEMARCHES_FILE", settings.demarches_file)]
+    named += [("BOOKING_TERRITORY_FILES", path) for path in settings.territory_files]
+    for name, path in named if settings.demonstration else ():  # production applies them by a command
+        try:
+            found = configuration.whole(config_files.read(path), families)
+            families = found.families if isinstance(found, Catalogue) else families
+        except config_files.Unreadable as error:
+            mistakes.append(f"{name}: {error}")
+        except InvalidConfiguration as error:
+            mistakes += [f"{name}: {path}: {line}" for line in error.lines()]
+        except InvalidInput:
+            mistakes.append(f"{name}: {path} is neither démarches nor a territory.")
+    try:
+        config_files.limits(settings.antifraude_file)
+    except config_files.Unreadable as error:
+        mistakes.append(f"BOOKING_ANTIFRAUDE_FILE: {error}")
+    if mistakes:
+        raise environment.SettingsInvalid(mistakes)
+
+
+def _database_away(settings: Settings) -> str:
+    """The line that says why the database cannot be opened; empty when it can."""
+    engine = base.make_engine(settings.database_url)
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        shown, password = settings.describe()["database_url"], urlsplit(settings.database_url).password
+        why = str(error.orig).strip().partition("\n")[0]
+        return f"BOOKING_DATABASE_URL: {shown} cannot be opened: {why.replace(password, '***') if password else why}"
+    finally:
+        engine.dispose()
+    return ""
+
+
+def say_what_is_away(settings: Settings) -> None:
+    """What cannot be reached and may come back, once, with the name of its setting: pages go on without."""
+    lines = [] if settings.demonstration else [_database_away(settings)]
+    redis = redis_connection.connect(bootstrap.redis_url(settings))
+    try:
+        redis.ping()
+    except RedisError:
+        where = settings.describe()["redis_url"]
+        lines.append(f"BOOKING_REDIS_URL: {where} does not answer. Pages go on; messages and draws wait for it.")
+    finally:
+        redis.close()
+    for line in filter(None, lines):
+        print(line, file=sys.stderr, flush=True)
 
 
 def _live(settings: Settings, world: World, past: Past, seeds: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:

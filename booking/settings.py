@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from datetime import datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -115,28 +117,41 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _database(cls, url: str) -> str:
-        return _scheme(url, "sqlite:///", "postgresql://", "postgresql+psycopg://")
+    def _database(cls, url: str, info: ValidationInfo) -> str:
+        file = Path(_scheme(url, "sqlite:///", "postgresql://", "postgresql+psycopg://").removeprefix("sqlite:///"))
+        if url == "sqlite:///":
+            raise ValueError("must name a file, as in sqlite:////srv/tour-de-role.sqlite3")
+        if url.startswith("sqlite:///") and file.parent != info.data.get("var_dir") and not file.parent.is_dir():
+            raise ValueError(f"there is no folder {file.parent}")
+        return url
 
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, url: str) -> str:
-        return _scheme(url, "redis://", "rediss://", "unix://")
+        _scheme(url, "redis://", "rediss://", "unix://")
+        return url if url.startswith("unix://") else _host(url, "redis://", "rediss://")
 
     @field_validator("public_url")
     @classmethod
     def _public(cls, url: str) -> str:
-        return _scheme(url, "http://", "https://").rstrip("/")
+        return _host(url, "http://", "https://").rstrip("/")
 
     @field_validator("mail_url")
     @classmethod
     def _mail(cls, url: str) -> str:
-        return _scheme(url, "smtp://", "smtps://")
+        return _host(url, "smtp://", "smtps://")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, address: str) -> str:
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(address)[1]):
+            raise ValueError("must be a mail address, as in ne-pas-repondre@prefecture.example")
+        return address
 
     @field_validator("sms_url", "beacon_url", "witness_url")
     @classmethod
     def _sms(cls, url: str) -> str:
-        return _scheme(url, "http://", "https://")
+        return _host(url, "http://", "https://")
 
     @field_validator("witness_certificates")
     @classmethod
@@ -180,6 +195,12 @@ def settle(name: str, value: object) -> None:
 def _scheme(url: str, *schemes: str) -> str:
     if url and not url.startswith(schemes):
         raise ValueError("must start with " + " or ".join(schemes))
+    return url
+
+
+def _host(url: str, *schemes: str) -> str:
+    if _scheme(url, *schemes) and not urlsplit(url).hostname:
+        raise ValueError(f"must name a host, as in {schemes[0]}host.example")
     return url
 
 

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from redis import Redis
+from rq.serializers import JSONSerializer
 from sqlalchemy import update
 
 from booking import __main__ as entry
 from booking import bootstrap
 from booking import settings as environment
+from booking.gateways import rq_jobs
 from booking.gateways.keyring import PURPOSES
 from booking.ports import World
 from booking.services import accounts, demonstration_accounts, draw, log, slots
@@ -24,6 +27,7 @@ from booking.store.journal import JournalRow
 from booking.store.log import LogNode
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from workers import worker
 from workers.jobs import plan, sweep
 
 
@@ -75,6 +79,18 @@ def test_doctor_sees_what_is_missing_and_says_what_to_do(capsys: pytest.CaptureF
     for job in (sweep, plan):
         job.run()  # nothing to do, and no error every thirty seconds
     assert found["work"] == (True, "Nothing is late.")
+
+
+def test_doctor_names_the_jobs_that_failed_and_where_their_error_stands(
+    capsys: pytest.CaptureFixture[str], redis: Redis
+) -> None:
+    assert entry.main(["keys", "init"]) == entry.main(["migrate"]) == 0
+    rq_jobs.queue(redis).enqueue("tests.workers.test_worker.fail", failure_ttl=60, description="plan")
+    worker.HouseWorker([rq_jobs.queue(redis)], connection=redis, serializer=JSONSerializer).work(burst=True)
+    ok, said = findings(capsys)["jobs"]
+    assert not ok
+    assert said.startswith("1 failed in the last 7 days: plan 1× ValueError.")
+    assert "job_failed" in said
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[bool, str]]:
@@ -237,7 +253,8 @@ def test_a_wrong_file_says_every_mistake_and_writes_nothing(
     body["zone"], body["openings"][0]["weekday"] = "Europe/Nowhere", "someday"
     file.write_text(json.dumps(body), encoding="utf-8")
     assert entry.main(["config", "apply", str(file), "--decision", "x", "--yes"]) == 2
-    said = capsys.readouterr().err.splitlines()
+    read, *said = capsys.readouterr().err.splitlines()
+    assert read == f"{file} is read as territoire/40-landes."
     assert said[0].endswith("nothing was written. (invalid_configuration)")
     assert len(said) == 3
     assert entry.main(["config", "apply", str(tmp_path / "none.toml"), "--decision", "x"]) == 2

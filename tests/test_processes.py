@@ -29,6 +29,8 @@ def work(name):
 
 def prepare():
     (var / "prepared").write_text("yes")
+    if "refuse" in sys.argv:
+        raise CannotRun("BOOKING_THIS: is wrong\\nBOOKING_THAT: too")
     if "fail" in sys.argv:
         raise ValueError("row of somebody@example.org")
 
@@ -115,6 +117,13 @@ def test_a_killed_valkey_comes_back_with_its_data(house: Household, tmp_path: Pa
 def test_when_preparing_fails_nothing_starts(house: Household, tmp_path: Path) -> None:
     assert house.parent.wait(30) == 1
     assert "could not be prepared" in house.output
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize("house", [["refuse"]], indirect=True)
+def test_the_reason_reaches_who_typed_the_command(house: Household, tmp_path: Path) -> None:
+    assert house.parent.wait(30) == 1
+    assert house.output.splitlines() == ["BOOKING_THIS: is wrong", "BOOKING_THAT: too"]
     assert not (tmp_path / "one").exists()
 
 

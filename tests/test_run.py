@@ -14,7 +14,7 @@ import pytest
 
 from booking import __main__ as entry
 from booking import run
-from booking.settings import Mode, Settings
+from booking.settings import ROOT, Mode, Settings
 from tests.support.household import Household, gone, until
 
 
@@ -127,3 +127,57 @@ def test_production_starts_only_with_its_own_keys(tmp_path: Path, var_dir: Path)
     with start(tmp_path, var_dir, **environment) as house:
         assert house.parent.wait(30) == 2
         assert "booking keys init" in house.output
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **settings: str) -> list[str]:
+    """The lines of a start that is refused."""
+    for name, value in {"DEMONSTRATION_DATA": "false", "PORT": "18390", **settings}.items():
+        monkeypatch.setenv(f"BOOKING_{name}", value)
+    monkeypatch.setattr("booking.logs.configure", lambda settings: None)
+    capsys.readouterr()
+    assert entry.main(["run"]) == 2
+    return capsys.readouterr().err.splitlines()
+
+
+def test_each_file_that_cannot_serve_is_named_with_its_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, var_dir: Path
+) -> None:
+    monkeypatch.setenv("BOOKING_VAR_DIR", str(var_dir))
+    broken, wrong, other = tmp_path / "broken.toml", tmp_path / "wrong.toml", tmp_path / "other.toml"
+    broken.write_text('a = "b', "utf-8")
+    other.write_text("a = 1", "utf-8")
+    text = (ROOT / "config" / "territoires" / "40-landes.toml").read_text("utf-8")
+    wrong.write_text(text.replace('"metropole"', '"lune"').replace('family = "emeraude"', 'family = "zzz"', 1), "utf-8")
+    named = ",".join(str(path) for path in (tmp_path / "nope.toml", broken, wrong, other))
+    lines = refused(monkeypatch, capsys, TERRITORY_FILES=named, ANTIFRAUDE_FILE=str(other))
+    assert [line.split(" ")[0] for line in lines] == ["BOOKING_TERRITORY_FILES:"] * 5 + ["BOOKING_ANTIFRAUDE_FILE:"]
+    for line, what in zip(
+        lines,
+        [
+            "nope.toml cannot be read",
+            "broken.toml is not TOML",
+            "holiday_zone: unknown_choice (metropole, ",
+            "openings[0].family: unknown_family (zzz; ",
+            "other.toml is neither",
+            "a limit is not whole",
+        ],
+        strict=True,
+    ):
+        assert what in line
+
+
+def test_a_database_that_does_not_answer_is_one_line_without_its_password(tmp_path: Path, var_dir: Path) -> None:
+    with start(tmp_path, var_dir, BOOKING_DATABASE_URL="postgresql://tour:s3cret@127.0.0.1:1/tour") as house:
+        assert house.parent.wait(30) == 2
+        (line,) = house.output.splitlines()
+        assert line.startswith("BOOKING_DATABASE_URL: postgresql://tour:***@127.0.0.1:1/tour cannot be opened: ")
+        assert "s3cret" not in line
+
+
+def test_without_redis_the_pages_go_on_and_the_setting_is_named_once(tmp_path: Path, var_dir: Path) -> None:
+    with start(tmp_path, var_dir, 18395, BOOKING_REDIS_URL="redis://127.0.0.1:1") as house:
+        assert status(address(house)) == 200
+        house.says("redis_does_not_answer")
+        assert house.output.count("BOOKING_REDIS_URL: redis://127.0.0.1:1 does not answer.") == 1
+        assert "process_ended" not in house.output
+        assert house.stop() == 0

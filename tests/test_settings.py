@@ -127,3 +127,33 @@ def test_an_authority_needs_the_certificate_of_its_root(monkeypatch: pytest.Monk
     root = tmp_path / "root.pem"
     root.write_text("")
     assert given(monkeypatch, {**address, "BOOKING_WITNESS_CERTIFICATES": str(root)}).witness_certificates == root
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("DATABASE_URL", "sqlite:///", "must name a file"),
+        ("DATABASE_URL", "sqlite:////nonexist/x.db", "there is no folder /nonexist"),
+        ("REDIS_URL", "redis://", "must name a host"),
+        ("MAIL_URL", "smtp://", "must name a host"),
+        ("MAIL_FROM", "abc", "must be a mail address"),
+        ("PUBLIC_URL", "https://", "must name a host"),
+        ("SMS_URL", "https:///sms", "must name a host"),
+    ],
+)
+def test_an_address_is_whole(monkeypatch: pytest.MonkeyPatch, name: str, value: str, what: str) -> None:
+    (line,) = mistakes(monkeypatch, {f"BOOKING_{name}": value})
+    assert line.startswith(f"BOOKING_{name}: {what}")
+
+
+def test_addresses_that_are_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings = given(
+        monkeypatch,
+        {
+            "BOOKING_VAR_DIR": str(tmp_path / "new"),
+            "BOOKING_DATABASE_URL": f"sqlite:///{tmp_path / 'new' / 'x.db'}",
+            "BOOKING_REDIS_URL": "unix:///run/valkey.sock",
+            "BOOKING_MAIL_FROM": "Préfecture <rdv@prefecture.example>",
+        },
+    )
+    assert settings.redis_url == "unix:///run/valkey.sock"

@@ -7,9 +7,9 @@ A verb is one line in VERBS: a function that describes the arguments and sets ``
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import sys
-import tomllib
+from pathlib import Path
 
 from redis.exceptions import RedisError
 
@@ -18,6 +18,8 @@ from booking import settings as environment
 from booking.cli import draws, installation, papers, people, rules, sentences
 from booking.domain.errors import BookingError
 from booking.gateways import keyring
+from booking.gateways.config_files import Unreadable
+from booking.settings import Settings
 
 VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS, *papers.VERBS)
 
@@ -25,6 +27,7 @@ VERBS = (*installation.VERBS, *rules.VERBS, *people.VERBS, *draws.VERBS, *papers
 def main(argv: list[str]) -> int:
     """0 done, 1 something is wrong, 2 wrong arguments or settings (one line each on standard error)."""
     arguments = _parser().parse_args(argv)
+    settings: Settings | None = None
     try:
         settings = environment.load()
         logs.configure(settings)
@@ -32,14 +35,25 @@ def main(argv: list[str]) -> int:
         return code
     except environment.SettingsInvalid as error:
         mistakes = error.mistakes
-    except (keyring.KeysUnusable, OSError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (keyring.KeysUnusable, Unreadable) as error:
         mistakes = [str(error)]
+    except OSError as error:
+        mistakes = [_of_file(error, settings)]
     except RedisError:
         mistakes = ["Redis does not answer. See: booking doctor"]
     except BookingError as error:
         mistakes = sentences.lines(error)
     print("\n".join(mistakes), file=sys.stderr)
     return 2
+
+
+def _of_file(error: OSError, settings: Settings | None) -> str:
+    """What cannot be read or written, and the setting that named it."""
+    if error.filename is None:
+        return str(error)
+    path = Path(os.fsdecode(error.filename))
+    ours = settings is not None and settings.var_dir in (path, *path.parents)
+    return f"{'BOOKING_VAR_DIR: ' if ours else ''}{path} cannot be used: {error.strerror}."
 
 
 def _parser() -> argparse.ArgumentParser:

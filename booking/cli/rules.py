@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from booking.cli.terminal import OPERATOR, Subparsers, agreed, inside
-from booking.domain.errors import NotFound
+from booking.domain.configuration import InvalidConfiguration
 from booking.gateways import config_files
 from booking.ports import World
 from booking.services import configuration
@@ -28,6 +28,7 @@ def add_config(verbs: Subparsers) -> None:
     apply.set_defaults(act=inside(_config_apply))
     diff = actions.add_parser("diff", help="what a file would change; exit code 1 when anything")
     diff.add_argument("file", type=Path)
+    diff.add_argument("--from", dest="valid_from_at", type=_instant, help="in force from: 2026-09-01T00:00+02:00")
     diff.set_defaults(act=inside(_config_diff))
     export = actions.add_parser("export", help="the newest version, as JSON that apply takes")
     export.add_argument("kind", choices=(DEMARCHES, TERRITOIRE))
@@ -42,29 +43,20 @@ def _instant(text: str) -> datetime:
     return at
 
 
-def _read(file: Path) -> tuple[str, str, Mapping[str, Any]]:
-    """(kind, scope, body) of a file: a territory says its own code and openings."""
+def _difference(world: World, file: Path, valid_from_at: datetime | None) -> tuple[str, str, Mapping[str, Any], str]:
+    """(kind, scope, body) of a file, which says itself what it is, and what it would change."""
+    body = config_files.read(file)
+    kind, scope = configuration.kind_of(body)
     try:
-        body = json.loads(file.read_text("utf-8")) if file.suffix == ".json" else config_files.read(file)
-    except UnicodeDecodeError as error:
-        raise OSError(
-            f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8; nothing was written."
-        ) from None
-    kind, scope = (TERRITOIRE, str(body["code"])) if "openings" in body and "code" in body else (DEMARCHES, EVERYWHERE)
-    configuration.check(kind, body)
-    return kind, scope, body
-
-
-def _difference(world: World, kind: str, scope: str, body: Mapping[str, Any]) -> str:
-    try:
-        return configuration.diff(world, kind, scope, body)
-    except NotFound:
-        return f"{kind}/{scope}: the first version."
+        changes = configuration.diff(world, kind, scope, body, valid_from_at)
+    except InvalidConfiguration:
+        print(f"{file} is read as {kind}/{scope}.", file=sys.stderr)
+        raise
+    return kind, scope, body, changes
 
 
 def _config_apply(arguments: argparse.Namespace, world: World) -> int:
-    kind, scope, body = _read(arguments.file)
-    changes = _difference(world, kind, scope, body)
+    kind, scope, body, changes = _difference(world, arguments.file, arguments.valid_from_at)
     print(changes or f"{kind}/{scope}: nothing changes.")
     if not changes or not agreed("Write this as a new version?", arguments):
         return 0
@@ -74,7 +66,7 @@ def _config_apply(arguments: argparse.Namespace, world: World) -> int:
 
 
 def _config_diff(arguments: argparse.Namespace, world: World) -> int:
-    changes = _difference(world, *_read(arguments.file))
+    changes = _difference(world, arguments.file, arguments.valid_from_at)[-1]
     print(changes, end="\n" if changes else "")
     return 1 if changes else 0
 

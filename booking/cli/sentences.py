@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from booking.domain.configuration import InvalidConfiguration
 from booking.domain.errors import BookingError
 
 SENTENCES = {
@@ -17,11 +18,15 @@ SENTENCES = {
     "demande": "No demande has this reference.",
     "demonstration_only": "This exists in the demonstration only. BOOKING_MODE says that this is production.",
     "draw_under_way": "A draw of this need is under way already. See: booking draw list",
+    "family_in_use": "{hint} use it: it cannot go. End its openings (valid_until), leave its motifs to agents.",
     "invalid_configuration": "The file holds mistakes; nothing was written.",
+    "kind_unclear": "The file is neither démarches (families, motifs) nor a territory (sites, guichets, openings).",
     "key": "No key has this kid. See: booking keys list",
     "key_current": "This key still serves. Make a newer one first: booking keys rotate PURPOSE",
     "key_missing": "What was asked cannot be opened: it was erased, or its key is not in BOOKING_KEYS_DIR.",
     "key_purpose": "There is no such purpose of a key. See: booking keys list",
+    "motif_in_use": "{hint} use it: it cannot go. Leave it to agents (asked_by) until they end.",
+    "site_in_use": "{hint} use it: it cannot go. End its address (valid_until) instead, it gives no slot afterwards.",
     "login_missing": "Say a login.",
     "login_taken": "This login exists already.",
     "round_not_out": "The hour of that round has not come by this machine's clock: is the clock right?",
@@ -32,20 +37,34 @@ SENTENCES = {
     "place_unknown": "This place is neither a site nor a structure of the territory.",
     "scope": "No territory has this need: check --territory and --family.",
     "territory": "There is no such territory.",
+    "unknown_choice": "not one of the choices: {hint}.",
+    "unknown_code": "nothing has this code. There are: {hint}.",
+    "unknown_family": "no family has this code: {hint}.",
     "unknown_kind": "There is no such kind of configuration.",
+    "version": "No rules were ever written under this name.",
     "valid_from_past": "The instant of --from is past.",
 }
 
 
-def sentence(code: str) -> str:
+def sentence(code: str, hint: str = "") -> str:
     """One line for a code; the code itself stays at its end, for whoever is asked for help."""
     known = SENTENCES.get(code)
-    return f"{known} ({code})" if known else f"Refused: {code}"
+    return f"{known.format(hint=hint)} ({code})" if known else f"Refused: {code}"
 
 
 def lines(error: BookingError) -> list[str]:
     """The refusal, then a line a field."""
+    hints = error.hints if isinstance(error, InvalidConfiguration) else {}
     fields = [
-        f"  {field}: {SENTENCES.get(code, code)}" for field, code in sorted(error.fields.items()) if code != error.code
+        f"  {field}: {_of_field(code, hints.get(field, ''))}"
+        for field, code in sorted(error.fields.items())
+        if code != error.code
     ]
     return [sentence(error.code), *fields]
+
+
+def _of_field(code: str, hint: str) -> str:
+    known = SENTENCES.get(code)
+    if known is None or ("{hint}" in known and not hint):
+        return code
+    return f"{known.format(hint=hint)}" + (f" ({code})" if "{hint}" in known else "")

@@ -8,7 +8,7 @@ then raises :class:`InvalidConfiguration` with all that was noted. A key that no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -26,15 +26,62 @@ LANGUAGES = ("fr", "en", "ar")
 
 
 class InvalidConfiguration(BookingError):
-    """``fields``: path of each mistake (``families[emeraude].slot.length_min``) → its code (``out_of_range``)."""
+    """``fields``: path of each mistake (``families[emeraude].slot.length_min``) → its code (``out_of_range``).
+
+    ``hints``: path → what would be right, or what stands in the way, for those mistakes where that can be said.
+    """
 
     status = 422
 
-    def __init__(self, mistakes: Mapping[str, str]) -> None:
+    def __init__(self, mistakes: Mapping[str, str], hints: Mapping[str, str] | None = None) -> None:
         super().__init__("invalid_configuration", fields=mistakes)
+        self.hints: dict[str, str] = dict(hints or {})
 
     def __str__(self) -> str:
         return "; ".join(f"{path}: {code}" for path, code in sorted(self.fields.items()))
+
+    def lines(self) -> list[str]:
+        """One for each mistake, with what would be right."""
+        hints = {path: f" ({hint})" for path, hint in self.hints.items()}
+        return [f"{path}: {code}{hints.get(path, '')}" for path, code in sorted(self.fields.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Who needs one thing that a file may no longer leave out (R-145): live rows, openings of territories."""
+
+    demandes: int = 0
+    appointments: int = 0
+    territories: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        counted = ((self.demandes, "live demande"), (self.appointments, "appointment"))
+        users = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counted if count]
+        return ", ".join([*users, *(f"openings of {code}" for code in self.territories)])
+
+
+Needed = Mapping[str, Mapping[str, Use]]
+"""Key of a list (families, motifs, sites) → code → who needs it there."""
+IN_USE = {"families": "family_in_use", "motifs": "motif_in_use", "sites": "site_in_use"}
+
+
+class Known(dict[str, T]):
+    """Things of a configuration by their code. It holds those in force; ``[code]`` finds those that are gone as well.
+
+    Who was filed, drawn or convened under older rules can still be read (R-145): ``before`` is what older versions
+    knew, and ``neutral`` makes something that has a name for a code that none of them knows.
+    """
+
+    def __init__(self, in_force: Mapping[str, T], before: Mapping[str, T], neutral: Callable[[str], T]) -> None:
+        super().__init__(in_force)
+        self._before, self._neutral = before, neutral
+
+    def __missing__(self, code: str) -> T:
+        return self._before[code] if code in self._before else self._neutral(code)
+
+    def ever(self, code: str) -> bool:
+        """Whether any version knew this code."""
+        return code in self or code in self._before
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,31 +186,43 @@ def one_of(enum: type[E]) -> Kind[E]:
         try:
             return enum(_text(value))
         except ValueError:
-            raise ValueError("unknown_choice") from None
+            raise ValueError("unknown_choice", ", ".join(enum)) from None
 
     return Kind(convert, next(iter(enum)))
 
 
 class Table:
-    """One table of the configuration, at ``path``; see the module's promise."""
+    """One table of the configuration, at ``path``; see the module's promise. ``needed``: what must be in its lists."""
 
-    def __init__(self, data: object, path: str = "", mistakes: dict[str, str] | None = None) -> None:
-        self._mistakes: dict[str, str] = {} if mistakes is None else mistakes
+    def __init__(
+        self, data: object, path: str = "", noted: InvalidConfiguration | None = None, needed: Needed | None = None
+    ) -> None:
+        self._noted = noted or InvalidConfiguration({})
         self._path = path
+        self._needed: Needed = needed or {}
         self._children: list[Table] = []
         self._asked: set[str] = set()
         self._data: Mapping[str, Any] = {}
         if isinstance(data, Mapping):
             self._data = data
         else:
-            self._mistakes[path or "."] = "not_a_table"
+            self._noted.fields[path or "."] = "not_a_table"
 
     def __contains__(self, key: str) -> bool:
         return key in self._data
 
-    def wrong(self, key: str, code: str) -> None:
+    def wrong(self, key: str, code: str, hint: object = None) -> None:
         """Note a mistake; the first one noted at a place stays."""
-        self._mistakes.setdefault(f"{self._path}.{key}".lstrip("."), code)
+        path = f"{self._path}.{key}".lstrip(".")
+        if hint and path not in self._noted.fields:
+            self._noted.hints[path] = str(hint)
+        self._noted.fields.setdefault(path, code)
+
+    def note_missing(self, key: str, found: Iterable[str]) -> None:
+        """Note each thing that must be in the list at ``key`` and is not among ``found``."""
+        for code, use in self._needed.get(key, {}).items():
+            if code not in found:
+                self.wrong(f"{key}[{code}]", IN_USE[key], use)
 
     def get(self, key: str, kind: Kind[T]) -> T:
         """The value at ``key``, which must be there."""
@@ -186,7 +245,7 @@ class Table:
         self._asked.add(key)
         if key not in self._data:
             self.wrong(key, "missing")
-            return Table({}, mistakes={})
+            return Table({})
         return self._child(self._data[key], key)
 
     def tables(self, key: str) -> list[Table]:
@@ -200,8 +259,8 @@ class Table:
     def finish(self) -> None:
         """Raise :class:`InvalidConfiguration` with every mistake noted here and below, unknown keys included."""
         self.note_unknown_keys()
-        if self._mistakes:
-            raise InvalidConfiguration(self._mistakes)
+        if self._noted.fields:
+            raise self._noted
 
     def note_unknown_keys(self) -> None:
         """Note every key, here and below, that nobody asked for."""
@@ -214,7 +273,7 @@ class Table:
         try:
             return kind.convert(value)
         except ValueError as mistake:
-            self.wrong(key, str(mistake))
+            self.wrong(key, *mistake.args)
             return kind.blank
 
     def _list(self, key: str) -> list[Any]:
@@ -226,7 +285,7 @@ class Table:
         return []
 
     def _child(self, data: object, key: str) -> Table:
-        child = Table(data, f"{self._path}.{key}".lstrip("."), self._mistakes)
+        child = Table(data, f"{self._path}.{key}".lstrip("."), self._noted)
         self._children.append(child)
         return child
 
@@ -257,6 +316,7 @@ def by_code(root: Table, key: str, parse: Callable[[Table], T]) -> dict[str, T]:
         if code in found:
             table.wrong("code", "used_twice")
         found[code] = parse(table)
+    root.note_missing(key, found)
     return found
 
 

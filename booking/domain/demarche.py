@@ -22,6 +22,7 @@ from booking.domain.configuration import (
     TEXT,
     WEEKDAY,
     Kind,
+    Needed,
     Table,
     Translated,
     by_code,
@@ -272,9 +273,9 @@ JURISDICTION = one_of(Jurisdiction)
 COUNTED_FROM = Kind(_date_asked, Asked.EXPIRY_ON)
 
 
-def catalogue(data: Mapping[str, object]) -> Catalogue:
-    """Parse a whole catalogue; raises InvalidConfiguration with every mistake and its path."""
-    root = Table(data)
+def catalogue(data: Mapping[str, object], needed: Needed | None = None) -> Catalogue:
+    """Parse a whole catalogue; raises InvalidConfiguration with every mistake, its path, and what is ``needed``."""
+    root = Table(data, needed=needed)
     unreviewed = frozenset(root.get_all("unreviewed_languages", LANGUAGE))
     windows = by_code(root, "windows", _window)
     documents = by_code(root, "documents", _document)
@@ -289,7 +290,7 @@ def _known(table: Table, key: str, known: Mapping[str, T]) -> tuple[T, ...]:
     codes = table.get_all(key, SLUG)
     for index, code in enumerate(codes):
         if code not in known:
-            table.wrong(f"{key}[{index}]", "unknown_code")
+            table.wrong(f"{key}[{index}]", "unknown_code", ", ".join(known))
     return tuple(known[code] for code in codes if code in known)
 
 
@@ -305,8 +306,7 @@ def _window(table: Table) -> LegalWindow:
 
 
 def _document(table: Table) -> Document:
-    label = translated(table.table("label"))
-    return Document(table.get("code", SLUG), label, example=table.find("example", FLAG, False))
+    return Document(table.get("code", SLUG), translated(table.table("label")), table.find("example", FLAG, False))
 
 
 def _family(table: Table) -> Family:
@@ -368,7 +368,7 @@ def _motif(
 ) -> Motif:
     family = table.get("family", SLUG)
     if family not in families:
-        table.wrong("family", "unknown_code")
+        table.wrong("family", "unknown_code", ", ".join(families))
     asks = table.get_all("asks", one_of(Asked))
     own_windows = _known(table, "windows", windows)
     useful_days = table.find("useful_days_before_expiry", DAYS, None)

@@ -6,7 +6,7 @@ A value that no source backs carries ``example``: pages show it as such.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
@@ -22,8 +22,8 @@ from booking.domain.configuration import (
     TEXT,
     WEEKDAY,
     ZONE,
-    InvalidConfiguration,
     Kind,
+    Needed,
     Span,
     Table,
     by_code,
@@ -31,7 +31,6 @@ from booking.domain.configuration import (
     span,
 )
 from booking.domain.demande import Half
-from booking.domain.demarche import Catalogue
 from booking.domain.witness import Delegate, delegates
 
 
@@ -223,9 +222,14 @@ class Territory:
         return self.structures[commune.nearest] if commune else None
 
 
-def parse(data: Mapping[str, object]) -> Territory:
-    """Parse a whole territory; raises InvalidConfiguration with every mistake and its path."""
-    root = Table(data)
+def parse(
+    data: Mapping[str, object], needed: Needed | None = None, families: Collection[str] | None = None
+) -> Territory:
+    """Parse a whole territory; raises InvalidConfiguration with every mistake and its path.
+
+    ``needed``: what it may not leave out. ``families``: all that there are, where that is known.
+    """
+    root = Table(data, needed=needed)
     sites = by_code(root, "sites", _site)
     guichets = by_code(root, "guichets", lambda table: _guichet(table, sites))
     structures = by_code(root, "structures", _structure)
@@ -246,29 +250,24 @@ def parse(data: Mapping[str, object]) -> Territory:
         channels=tuple(_channel(table) for table in root.tables("channels")),
         certificate=certificate.signatory(root),
     )
+    if families is not None:
+        for path, code in unknown_families(territory, families).items():
+            root.wrong(path, "unknown_family", f"{code}; there are: {', '.join(sorted(families))}")
     root.finish()
     return territory
 
 
-def check_families(territory: Territory, catalogue: Catalogue) -> None:
-    """Raise InvalidConfiguration when an opening or a channel names a family that the catalogue does not know."""
-    mistakes = {
-        f"openings[{index}].family": "unknown_code"
-        for index, opening in enumerate(territory.openings)
-        if opening.family not in catalogue.families
-    } | {
-        f"channels[{index}].families": "unknown_code"
-        for index, channel in enumerate(territory.channels)
-        if set(channel.families) - catalogue.families.keys()
-    }
-    if mistakes:
-        raise InvalidConfiguration(mistakes)
+def unknown_families(territory: Territory, families: Collection[str]) -> dict[str, str]:
+    """Path → code of each family that an opening or a channel names and that is not one of ``families``."""
+    openings = {f"openings[{index}].family": (opening.family,) for index, opening in enumerate(territory.openings)}
+    channels = {f"channels[{index}].families": channel.families for index, channel in enumerate(territory.channels)}
+    return {path: code for path, named in (openings | channels).items() for code in named if code not in families}
 
 
 def _one_known(table: Table, key: str, known: Mapping[str, object]) -> str:
     code = table.get(key, SLUG)
     if code and code not in known:
-        table.wrong(key, "unknown_code")
+        table.wrong(key, "unknown_code", ", ".join(known))
     return code
 
 

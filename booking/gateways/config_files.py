@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from booking.domain.errors import BookingError
 from booking.domain.limits import Limit, Rate, WhenDown
 
 
+class Unreadable(Exception):
+    """One line that names the file and says what is wrong with it."""
+
+
 def read(path: Path) -> dict[str, Any]:
-    """One TOML file. Raises OSError and tomllib.TOMLDecodeError, which name the file and the line."""
-    return tomllib.loads(path.read_text("utf-8"))
+    """One TOML file, or one JSON file by its name. Raises Unreadable."""
+    try:
+        text = path.read_text("utf-8")
+        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise Unreadable(f"{path} is not TOML: {error}.") from None
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"{path} is not JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise Unreadable(f"{path} holds no table.")
+    return found
 
 
 def seeds(demarches: Path, territories: Sequence[Path]) -> Mapping[tuple[str, str], Mapping[str, Any]]:
@@ -20,13 +39,16 @@ def seeds(demarches: Path, territories: Sequence[Path]) -> Mapping[tuple[str, st
     found: dict[tuple[str, str], Mapping[str, Any]] = {("demarches", "*"): read(demarches)}
     for path in territories:
         body = read(path)
-        found["territoire", str(body["code"])] = body
+        found["territoire", str(body.get("code", ""))] = body
     return found
 
 
 def limits(path: Path) -> list[Limit]:
-    """Every rate limit. Raises KeyError or TypeError on a row that is not whole."""
-    return [limit(row) for row in read(path)["limit"]]
+    """Every rate limit. Raises Unreadable."""
+    try:
+        return [limit(row) for row in read(path)["limit"]]
+    except (KeyError, TypeError, ValueError, BookingError) as error:
+        raise Unreadable(f"{path}: a limit is not whole ({type(error).__name__}: {error}).") from None
 
 
 def limit(row: Mapping[str, Any]) -> Limit:

@@ -9,10 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import segno
-from icalendar import Calendar, Event
+from icalendar import Alarm, Calendar, Event
 
 from booking.gateways.catalogues import gettext as _
 
+REMINDED_BEFORE = timedelta(days=1)
 QUIET_MODULES = 4
 """Blank margin that ISO/IEC 18004 asks for."""
 
@@ -41,11 +42,17 @@ def calendar(event: Mapping[str, Any]) -> bytes:
     entry.add("dtstamp", event["stamp_at"])
     entry.add("dtstart", start_at)
     entry.add("dtend", start_at + timedelta(minutes=event["length_min"]))
-    entry.add("summary", _("Rendez-vous — préfecture"))
+    entry.add("summary", _("Rendez-vous — %(site)s") % {"site": event["site"]})
     entry.add("location", f"{event['site']}, {event['address']}")
     entry.add("description", _("Convocation %(number)s") % {"number": event["reference"]})
     entry.add("status", "CANCELLED" if event["cancelled"] else "CONFIRMED")
     entry.add("class", "PRIVATE")
+    if not event["cancelled"]:
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("trigger", -REMINDED_BEFORE)
+        alarm.add("description", entry["summary"])
+        entry.add_component(alarm)
     result = Calendar()
     result.add("prodid", "-//Tour de role//FR")
     result.add("version", "2.0")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from booking.ports import JOBS, QueueHealth
@@ -16,6 +18,7 @@ from booking.ports import JOBS, QueueHealth
 QUEUE = "tour"
 RESULT_TTL_S = 60
 FAILURE_TTL_S = 7 * 24 * 3600
+FAILURES_NAMED = 200
 WAITING_TTL_S = 20
 """A mark whose job was lost is forgotten after this long."""
 
@@ -40,6 +43,12 @@ def _is_running(pid: int) -> bool:
 def begun(redis: Redis, job: str) -> None:
     """To be called before a job does anything: from now on another one of its name may be enqueued."""
     redis.delete(_waiting(job))
+
+
+def _kind(job: Job) -> str:
+    """What kind of error ended it; the worker keeps no more of its words."""
+    result = job.latest_result()
+    return (result.exc_string if result else None) or "?"
 
 
 def _waiting(job: str) -> str:
@@ -87,3 +96,12 @@ class RqJobs:
         except RedisError as error:
             log.warning("queue_unreachable", error=type(error).__name__)
             return None
+
+    def failures(self) -> Counter[tuple[str, str]]:
+        try:
+            newest = self._queue.failed_job_registry.get_job_ids(0, FAILURES_NAMED - 1, desc=True, cleanup=False)
+            found = Job.fetch_many(newest, self._redis, JSONSerializer)
+            return Counter((job.description or "?", _kind(job)) for job in found if job is not None)
+        except RedisError as error:
+            log.warning("queue_unreachable", error=type(error).__name__)
+            return Counter()

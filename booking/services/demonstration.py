@@ -7,7 +7,7 @@ the hall is open: visits made, somebody waiting, offers to answer, a case to sig
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -52,6 +52,9 @@ class NobodyWaits:
 
     def health(self) -> QueueHealth | None:
         return None
+
+    def failures(self) -> Mapping[tuple[str, str], int]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,8 +197,6 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande, *,
     holds = convocations.live_of(session, main.id)
     state = persons.seen_state(session, demande, main, holds) if entrusted else main.state
     shown = holds if state in status.HOLDING or not entrusted else None
-    motif = in_force.catalogue.motifs.get(demande.motif)
-    family = in_force.catalogue.families.get(demande.family)
     return File(
         id=demande.id,
         reference=demande.reference,
@@ -209,8 +207,8 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande, *,
         channel=demande.channel,
         proof=demande.proof,
         family_code=demande.family,
-        family=family.label.fr if family else demande.family,
-        motif=motif.label.fr if motif else demande.motif,
+        family=in_force.catalogue.families[demande.family].label.fr,
+        motif=in_force.catalogue.motifs[demande.motif].label.fr,
         identity=identity,
         contact=persons.contact_of(world, demande),
         welcome=persons.details_of(world, demande).welcome,

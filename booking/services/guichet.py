@@ -128,16 +128,15 @@ def _demande(session: Session, held: Convocation) -> Demande:
 
 def _visit(world: World, in_force: Rules, held: Convocation, slot: Slot, demande: Demande) -> Visit:
     identity = persons.identity_of(world, demande)
-    motif = in_force.catalogue.motifs.get(demande.motif)
     return Visit(
         reference=held.reference,
         demande_reference=demande.reference,
         start_at=slot.start_at,
         on_date=slot.on_date,
         site=slot.site,
-        site_name=_site_name(in_force, slot),
+        site_name=in_force.territory(slot.territory).sites[slot.site].name,
         guichet=slot.guichet,
-        motif=motif.label.fr if motif else demande.motif,
+        motif=in_force.catalogue.motifs[demande.motif].label.fr,
         name=spoken_name(identity),
         birth=identity.birth.text,
         state=held.state,
@@ -148,11 +147,6 @@ def _visit(world: World, in_force: Rules, held: Convocation, slot: Slot, demande
         outcome_reason=held.outcome_reason,
         welcome=persons.details_of(world, demande).welcome,
     )
-
-
-def _site_name(in_force: Rules, slot: Slot) -> str:
-    site = in_force.territory(slot.territory).sites.get(slot.site)
-    return site.name if site else slot.site
 
 
 def spoken_name(identity: Identity) -> str:

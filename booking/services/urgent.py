@@ -192,14 +192,13 @@ def pending(world: World, actor: Actor, territory: str) -> Sequence[Case]:
         for case in rows.unsigned(session, territory):
             filer = account_rows.by_id(session, case.filed_by_id)
             demande = demandes.by_id(session, case.demande_id) if case.demande_id else None
-            family = in_force.catalogue.families.get(case.family)
             cases.append(
                 Case(
                     id=case.id,
                     level=Urgency(case.level),
                     motive=case.motive,
                     document_seen=case.document_seen,
-                    family=family.label.fr if family else case.family,
+                    family=in_force.catalogue.families[case.family].label.fr,
                     site=in_force.territory(territory).sites[case.site].name,
                     demande_reference=demande.reference if demande else None,
                     filed_by=filer.display_name if filer else "",

@@ -1,16 +1,22 @@
-"""Versions of the configuration. Files only seed it; running code reads these rows."""
+"""Versions of the configuration, and who in the database names what they hold. Running code reads these rows."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import String, UniqueConstraint, bindparam, func, select
+from sqlalchemy import String, UniqueConstraint, bindparam, case, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from booking.domain.demande import LIVE_STATES, DemandeState
+from booking.domain.slots import SlotState
 from booking.store.base import Base, UtcDateTime
+from booking.store.demande import Demande
+from booking.store.slots import Slot
 
 
 class ConfigVersion(Base):
@@ -85,6 +91,29 @@ def newest(session: Session, kind: str, scope: str) -> Version | None:
     return Version(*row) if row else None
 
 
+def older(session: Session, than: Version) -> Sequence[Version]:
+    """The versions of the same kind and scope before one, the newest first."""
+    found = session.execute(
+        select(*_HEAD)
+        .where(ConfigVersion.kind == than.kind, ConfigVersion.scope == than.scope, ConfigVersion.number < than.number)
+        .order_by(ConfigVersion.number.desc())
+    )
+    return [Version(*row) for row in found]
+
+
+def from_on(session: Session, kind: str, at: datetime) -> Sequence[Version]:
+    """The versions of a kind that are in force at ``at``, and those that will be later."""
+    later = session.execute(select(*_HEAD).where(ConfigVersion.kind == kind, ConfigVersion.valid_from_at > at))
+    return [*(row for row in in_force(session, at) if row.kind == kind), *(Version(*row) for row in later)]
+
+
+def scopes(session: Session, kind: str) -> Sequence[str]:
+    """Every scope that a kind has a version for, sorted."""
+    return session.scalars(
+        select(ConfigVersion.scope).where(ConfigVersion.kind == kind).distinct().order_by(ConfigVersion.scope)
+    ).all()
+
+
 def body(session: Session, version_id: UUID) -> dict[str, Any]:
     """The body of one version, JSON-like."""
     found: dict[str, Any] = session.scalars(select(ConfigVersion.body).where(ConfigVersion.id == version_id)).one()
@@ -98,3 +127,41 @@ def body_of(session: Session, kind: str, scope: str, number: int) -> dict[str, A
             ConfigVersion.kind == kind, ConfigVersion.scope == scope, ConfigVersion.number == number
         )
     )
+
+
+_HOLDING = (DemandeState.OFFERED, DemandeState.CONFIRMED)
+
+
+def live_by(session: Session, named: Literal["family", "motif"]) -> dict[str, tuple[int, int]]:
+    """Code → how many live demandes have it, and how many of them hold an offer or an appointment."""
+    column = getattr(Demande, named)
+    holding = func.sum(case((Demande.state.in_(_HOLDING), 1), else_=0))
+    counted = session.execute(
+        select(column, func.count(), holding).where(Demande.state.in_(LIVE_STATES)).group_by(column)
+    )
+    return {code: (int(live), int(held)) for code, live, held in counted}
+
+
+def live_at(session: Session, territory: str, sites: Collection[str]) -> Counter[str]:
+    """How many live demandes of a territory could come to each of ``sites``."""
+    counted: Counter[str] = Counter()
+    if sites:
+        for availability in session.scalars(
+            select(Demande.availability).where(Demande.territory == territory, Demande.state.in_(LIVE_STATES))
+        ):
+            counted.update({pattern[0] for pattern in availability["patterns"]}.intersection(sites))
+    return counted
+
+
+def slots_held(session: Session, territory: str, after_at: datetime) -> Counter[str]:
+    """How many slots of each site, after an instant, hold an offer or an appointment."""
+    counted = session.execute(
+        select(Slot.site, func.count())
+        .where(
+            Slot.territory == territory,
+            Slot.state.in_((SlotState.OFFERED, SlotState.CONFIRMED)),
+            Slot.start_at > after_at,
+        )
+        .group_by(Slot.site)
+    )
+    return Counter({row[0]: row[1] for row in counted})

@@ -299,7 +299,7 @@ def test_a_site_ddtm_with_a_family_armes_needs_configuration_alone() -> None:
         }
     )
     catalogue, landes = demarche.catalogue(raw_catalogue), territory.parse(raw_landes)
-    territory.check_families(landes, catalogue)
+    assert not territory.unknown_families(landes, catalogue.families)
     planned = slots.generate(landes, catalogue, MONDAY, MONDAY, NO_HOLIDAY)
     assert [(slot.site, f"{slot.start:%H:%M}", slot.half) for slot in planned if slot.family == "armes"] == [
         ("ddtm", "14:00", Half.PM),

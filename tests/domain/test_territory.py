@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from booking.domain import demarche, territory
-from booking.domain.configuration import InvalidConfiguration
+from booking.domain.configuration import InvalidConfiguration, Use
 from booking.domain.territory import ChannelKind, Territory
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -130,7 +130,7 @@ def test_the_national_contact_centre_comes_first_for_foreign_nationals_only() ->
 
 
 def test_both_files_fit_together() -> None:
-    territory.check_families(LANDES, CATALOGUE)
+    assert not territory.unknown_families(LANDES, CATALOGUE.families)
 
 
 def test_json_text_reads_like_toml() -> None:
@@ -234,6 +234,28 @@ def test_a_family_that_no_catalogue_knows_is_a_mistake() -> None:
     data["openings"][0]["family"] = "armes"
     data["channels"] = [{"kind": "counter", "value": "accueil", "families": ["pan-permis", "chasse"]}]
     parsed: Territory = territory.parse(data)
+    unknown = {"openings[0].family": "armes", "channels[0].families": "chasse"}
+    assert territory.unknown_families(parsed, CATALOGUE.families) == unknown
+    data["zone"] = "Europe/Atlantide"
     with pytest.raises(InvalidConfiguration) as caught:
-        territory.check_families(parsed, CATALOGUE)
-    assert caught.value.fields == {"openings[0].family": "unknown_code", "channels[0].families": "unknown_code"}
+        territory.parse(data, families=CATALOGUE.families)
+    assert caught.value.fields == {**dict.fromkeys(unknown, "unknown_family"), "zone": "unknown_zone"}, "in one go"
+    assert caught.value.hints["openings[0].family"].startswith("armes; there are: emeraude, ")
+
+
+def test_what_somebody_needs_may_not_be_left_out() -> None:
+    """R-145."""
+    data = small()
+    needed = {"sites": {"dax": Use(demandes=3), "tartas": Use(demandes=1, appointments=2)}}
+    with pytest.raises(InvalidConfiguration) as caught:
+        territory.parse(data, needed)
+    assert caught.value.fields == {"sites[tartas]": "site_in_use"}
+    assert caught.value.hints == {"sites[tartas]": "1 live demande, 2 appointments"}
+
+
+def test_a_wrong_choice_says_the_choices() -> None:
+    data = small()
+    data["sites"][0]["kind"] = "mairie"
+    with pytest.raises(InvalidConfiguration) as caught:
+        territory.parse(data)
+    assert caught.value.hints == {f"sites[{data['sites'][0]['code']}].kind": "prefecture, sous-prefecture, other"}

@@ -8,7 +8,7 @@ import json
 import re
 import struct
 import zlib
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -290,7 +290,10 @@ def entry_of(body: bytes) -> Any:
 def test_the_calendar_entry_is_at_the_hour_of_the_site_and_neutral(renderer: TemplateRenderer) -> None:
     body = renderer.calendar(EVENT)
     entry = entry_of(body)
-    assert entry["SUMMARY"] == "Rendez-vous — préfecture"
+    assert entry["SUMMARY"] == "Rendez-vous — Préfecture, Mont-de-Marsan"
+    (alarm,) = entry.walk("VALARM")
+    assert alarm.decoded("TRIGGER") == timedelta(days=-1)
+    assert alarm["DESCRIPTION"] == entry["SUMMARY"]
     assert entry["LOCATION"] == "Préfecture, Mont-de-Marsan, 26 rue de l’Exemple, 40000 Mont-de-Marsan"
     assert entry.decoded("DTSTART") == datetime(2026, 9, 23, 8, 30, tzinfo=UTC)
     assert entry["DTSTART"].params["TZID"] == "Europe/Paris"
@@ -305,6 +308,7 @@ def test_a_cancelled_entry_takes_the_same_one_out(renderer: TemplateRenderer) ->
     body = renderer.calendar(EVENT | {"cancelled": True, "sequence": 1})
     entry = entry_of(body)
     assert b"METHOD:CANCEL" in body
+    assert b"VALARM" not in body
     assert (entry["UID"], entry["STATUS"], entry["SEQUENCE"]) == ("0198@tour-de-role", "CANCELLED", 1)
 
 

@@ -268,7 +268,7 @@ def test_the_calendar_file_and_the_one_that_takes_it_out(world: World) -> None:
     slot = slot_of(world, held)
     assert entry.decoded("DTSTART").astimezone(UTC) == slot.start_at
     assert entry.decoded("DTEND") - entry.decoded("DTSTART") == timedelta(minutes=slot.length_min)
-    assert str(entry["SUMMARY"]) == "Rendez-vous — préfecture"
+    assert str(entry["SUMMARY"]) == "Rendez-vous — Préfecture, Mont-de-Marsan"
     convocation.give_back(world, held.demande_id, "page", USAGER)
     (gone,) = icalendar.Calendar.from_ical(documents.calendar(world, held.id).body).walk("VEVENT")
     assert (gone["UID"], gone["STATUS"], gone["SEQUENCE"]) == (entry["UID"], "CANCELLED", 1)

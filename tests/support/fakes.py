@@ -34,6 +34,9 @@ class Jobs:
     def health(self) -> QueueHealth | None:
         return self.found
 
+    def failures(self) -> Mapping[tuple[str, str], int]:
+        return {}
+
 
 @dataclass
 class Limits:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from booking.gateways import redis_connection, rq_jobs
 from booking.ports import JOBS, Job
 from tests.support.fakes import Jobs
+from workers import worker
 from workers.scheduler import MAX_WAITING, Timetable, tick
 from workers.worker import HouseWorker
 
@@ -87,6 +89,13 @@ def test_a_failure_is_logged_by_its_kind_and_leaves_no_words_in_redis(redis: Red
     assert not [value for value in kept if b"example.org" in value]
 
 
+def test_what_failed_is_counted_by_its_job_and_its_kind(redis: Redis) -> None:
+    for name in ("plan", "plan", "sweep"):
+        rq_jobs.queue(redis).enqueue("tests.workers.test_worker.fail", failure_ttl=60, description=name)
+    work(redis)
+    assert rq_jobs.RqJobs(redis).failures() == {("plan", "ValueError"): 2, ("sweep", "ValueError"): 1}
+
+
 TABLE = {"often": Job("a.run", 1, 10, ""), "seldom": Job("b.run", 1, 60, ""), "asked": Job("c.run", 1, None, "")}
 
 
@@ -116,3 +125,24 @@ def test_the_scheduler_survives_a_dead_redis() -> None:
         tick(Timetable(TABLE, 0.0), jobs, redis, 0.0)
     assert [line["event"] for line in lines] == ["scheduler_without_redis"]
     assert jobs.enqueued == []
+
+
+class Slow:
+    """A Redis that answers at the fourth time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def ping(self) -> None:
+        self.asked += 1
+        if self.asked < 4:
+            raise RedisConnectionError
+
+
+def test_a_worker_waits_for_redis_with_growing_pauses_and_says_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(worker.time, "sleep", pauses.append)
+    with capture_logs() as lines:
+        worker._wait_for(Slow())
+    assert pauses == [1, 2, 4]
+    assert [(line["event"], line["setting"]) for line in lines] == [("redis_does_not_answer", "BOOKING_REDIS_URL")]
