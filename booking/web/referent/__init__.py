@@ -1,5 +1,5 @@
 """Referents of a structure: they register, print and follow the files of people who came to them."""
 
-from booking.web.referent import attestations, identites, suivi
+from booking.web.referent import attestations, changements, identites, suivi
 
-BLUEPRINTS = (suivi.blueprint, identites.blueprint, attestations.blueprint)
+BLUEPRINTS = (suivi.blueprint, identites.blueprint, changements.blueprint, attestations.blueprint)
