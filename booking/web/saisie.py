@@ -65,14 +65,14 @@ class Typed:
 class Form:
     """What the page offers: needs by family, places with their half-days, and what was typed.
 
-    ``asked``: family → dates and numbers that its needs ask, each once, with the other families that ask it.
+    ``asked``: each date and number that a need asks, with the families that ask it.
     ``doubts``: answer → codes of what looks wrong with it; ``marks``: what comes back once they were said.
     """
 
     typed: Typed
     motifs: Sequence[tuple[str, str]]
     sites: Sequence[Mapping[str, Any]]
-    asked: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]]
+    asked: Sequence[tuple[str, Sequence[str]]]
     errors: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     marks: Sequence[str] = ()
@@ -121,23 +121,20 @@ def offered(rules: Rules, territory: Territory, asker: Asker, typed: Typed, erro
         typed=typed,
         motifs=[(motif.code, f"{names[motif.family]} – {motif.label.fr}") for motif in motifs],
         sites=sites,
-        asked=_asked_by_family(motifs, names),
+        asked=_asked(motifs, names),
         errors=errors,
         doubts=doubts(typed),
         marks=sorted(_marks(typed)),
     )
 
 
-def _asked_by_family(
-    motifs: Sequence[Motif], names: Mapping[str, str]
-) -> list[tuple[str, list[tuple[str, list[str]]]]]:
-    """Each date and number under the first family that asks it, in the order of the catalogue."""
-    found: dict[str, list[tuple[str, list[str]]]] = {}
-    for asked in Asked:
-        first, *others = dict.fromkeys(names[m.family] for m in motifs if asked in m.asks) or [""]
-        if first:
-            found.setdefault(first, []).append((str(asked), others))
-    return [(name, found[name]) for name in names.values() if name in found]
+def _asked(motifs: Sequence[Motif], names: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """What these needs ask, and for which families: those of the first family first."""
+    wanted = [(str(asked), {m.family for m in motifs if asked in m.asks}) for asked in Asked]
+    order = list(names)
+    found = [(name, [code for code in order if code in families]) for name, families in wanted if families]
+    found.sort(key=lambda pair: [order.index(code) for code in pair[1]][:1])
+    return [(name, [names[code].partition("\u00a0:")[0] for code in families]) for name, families in found]
 
 
 def doubts(typed: Typed) -> dict[str, list[str]]:
