@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from booking.domain import waitlist as waiting_rules
 from booking.domain.accounts import Actor
+from booking.domain.configuration import LANGUAGES
 from booking.domain.convocation import DemotionCode, standing_acceptance
 from booking.domain.demande import LIVE_STATES, PROVISIONAL_DAYS, Availability, DemandeState, Proof
 from booking.domain.errors import Conflict, InvalidInput
@@ -59,6 +60,23 @@ def amend(world: World, demande_id: UUID, availability: Availability, actor: Act
         entry.availability = persons.availability_to_plain(availability)
         _sign_of_life(tx, entry, main)
         tx.note(actor, "availability_amended", f"demande:{entry.id}", entry.territory)
+
+    attempt(world, act)
+
+
+def choose_language(world: World, demande_id: UUID, lang: str, actor: Actor | str = USAGER) -> None:
+    """The language of what is written to this entry from now on; another entry of the person keeps its own (R-141).
+
+    Raises NotFound, Forbidden, InvalidInput with the field ``lang``.
+    """
+    if lang not in LANGUAGES:
+        raise InvalidInput("required", fields={"lang": "required"})
+
+    def act(tx: Transaction) -> None:
+        entry, _ = _entry_and_main(tx, demande_id, actor, live=False)
+        if entry.lang != lang:
+            entry.lang = lang
+            tx.note(actor, "language_chosen", f"demande:{entry.id}", entry.territory, lang=lang)
 
     attempt(world, act)
 

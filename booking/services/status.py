@@ -28,6 +28,7 @@ from booking.services.notices import written_ways
 from booking.services.transaction import Transaction, attempt
 from booking.store import convocation as convocations
 from booking.store import demande as rows
+from booking.store import outbox
 from booking.store import slots as slots
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
@@ -127,6 +128,13 @@ def log_receipt(world: World, demande_id: UUID) -> Receipt | None:
     """The log entry of a demande with its salt and promise, for its receipt; None before admission. NotFound."""
     with world.reading() as session:
         return log.receipt_of(world, session, _found(session, demande_id))
+
+
+def code_left_at(world: World, demande_id: UUID) -> datetime | None:
+    """When the newest one-time code left for its contact; None while it waits here, as when the mail server is down."""
+    with world.reading() as session:
+        codes = [notice for notice in outbox.notices_of(session, demande_id) if notice.template == "contact_code"]
+    return codes[-1].sent_at if codes else None
 
 
 def status_by_code(world: World, reference: str, code: str, network: str) -> Status:

@@ -13,6 +13,7 @@ from flask import Flask, url_for
 
 from booking.gateways import catalogues, words
 from booking.web import access
+from booking.web.public import bearer
 
 SERVICE_NAME = "Tour de rôle"
 STATIC = Path(__file__).parent / "static"
@@ -40,6 +41,7 @@ def install(app: Flask) -> None:
     marks = asset_marks()
     words.install(app.jinja_env)
     app.jinja_env.globals["is_staff_page"] = access.is_staff_page
+    app.jinja_env.globals["language_action"] = bearer.language_action
     app.jinja_env.globals["service_name"] = SERVICE_NAME
     app.jinja_env.globals["asset"] = lambda name: url_for("static", filename=name, v=marks[name])
     app.context_processor(page_values)

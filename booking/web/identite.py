@@ -20,6 +20,7 @@ from booking.services import checks as checks_service
 from booking.services import files
 from booking.services.files import File
 from booking.web import access, papers, saisie
+from booking.web.public import reading
 
 _BIRTH = ("birth_day", "birth_month", "birth_year")
 OWN, ANOTHER = "oui", "non"
@@ -80,7 +81,7 @@ def contact(form: Mapping[str, str]) -> Contact | None:
     # Whoever typed another one and forgot the box is not made to type it again.
     if form.get("contact", OWN) != ANOTHER and not (email or typed or postal):
         return None
-    phone = saisie.phone_of(typed) if typed else None
+    phone = reading.phone(typed) if typed else None
     errors = checks.contact_errors({"email": email, "phone": phone or ""})
     if typed and phone is None:
         errors["phone"] = "phone_shape"

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from booking.domain.accounts import Role
 from booking.domain.convocation import ConvocationState
@@ -18,6 +19,7 @@ from booking.services import checks, demande, persons, slots
 from booking.store import slots as slot_rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
+from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
 from tests.support import filings
 from tests.support.filings import (
@@ -119,6 +121,29 @@ def test_staff_act_on_their_own_files_only(world: World) -> None:
         demande.amend(world, receipt.demande_id, SHORT, agent(world, Role.REFERENT, "fs-pissos"))
     with pytest.raises(NotFound):
         demande.amend(world, world.entropy.uuid(world.clock.now()), SHORT)
+
+
+# --- the language of messages --------------------------------------------------------------------------------
+
+
+def test_later_messages_are_in_the_language_chosen_last(world: World) -> None:
+    """R-141"""
+    receipt = by_staff(world)
+    demande.choose_language(world, receipt.demande_id, "ar")
+    demande.withdraw(world, receipt.demande_id)
+    with world.reading() as session:
+        sent = {row.template: row.lang for row in session.scalars(select(OutboxMessage))}
+    assert (sent["filed"], sent["withdrawn"]) == ("fr", "ar")
+    with pytest.raises(InvalidInput):
+        demande.choose_language(world, receipt.demande_id, "zz")
+
+
+def test_an_attached_entry_chooses_for_itself_alone(world: World) -> None:
+    """R-141"""
+    main, second = by_staff(world), by_staff(world, contact=ELSEWHERE)
+    demande.choose_language(world, second.demande_id, "en")
+    assert row(world, second.demande_id).attached_to_id == main.demande_id
+    assert [row(world, receipt.demande_id).lang for receipt in (main, second)] == ["fr", "en"]
 
 
 # --- withdraw ------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def typed(world: World, client: FlaskClient) -> dict[str, str | list[str]]:
         "cle": "form-1",
         "canal": "counter",
         "family_name": "N’Diaye <Awa>",
+        "averti": "family_name=N’Diaye <Awa>",  # a doubt that was said already
         "birth_year": "1988",
         "birth_country": "SN",
         "motif": motif_of(world, "pan-permis"),

@@ -261,7 +261,7 @@ def test_another_code_may_be_asked_after_a_while(seeded: World, client: FlaskCli
     forward(seeded, timedelta(minutes=1))
     answer = press(client, at(waiting, "/code/encore"), shown_at=at(waiting, "/code"))
     assert answer.location == at(waiting, "/code")
-    assert "Un nouveau code est parti" in client.get(answer.location).text
+    assert "Nous vous envoyons un nouveau code" in client.get(answer.location).text
     assert len(filings.posted(seeded, "contact_code")) == 2
 
 

@@ -1,4 +1,7 @@
-"""When and where somebody can come: ticked half-days, days away, short notice. First filing and later changes."""
+"""When and where somebody can come: ticked half-days, days away, short notice. First filing and later changes.
+
+Read alike from the forms of the public and of staff.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,25 @@ from datetime import date, timedelta
 from typing import Any
 
 from booking.domain.demande import Availability, Half
+from booking.domain.slots import AFTERNOON_FROM, half_of
 from booking.domain.territory import Territory
 from booking.gateways import catalogues, words
 from booking.web.public import reading
 from booking.web.public.draft import Answers
-from booking.web.saisie import half_days
 
 ROWS = range(1, 4)
 MAX_AWAY_DAYS = 184
 FIELDS = ("availability", "short_notice", *(f"away_{row}_{end}" for row in ROWS for end in ("from", "to")))
+
+
+def half_days(territory: Territory, site: str, family: str | None) -> set[tuple[int, Half]]:
+    """Half-days of the week on which a site receives a family (None: any)."""
+    found = set()
+    for opening in territory.openings:
+        if territory.guichets[opening.guichet].site == site and family in (None, opening.family):
+            ends = Half.PM if opening.ends > AFTERNOON_FROM else Half.AM
+            found |= {(opening.weekday, half_of(opening.starts)), (opening.weekday, ends)}
+    return found
 
 
 def errors(answers: Answers, territory: Territory, family: str, sites: Iterable[str], on: date) -> dict[str, str]:

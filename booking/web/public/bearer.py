@@ -73,6 +73,11 @@ def own_page(code: str) -> str | None:
     return f"/s/{link}" if rule and carries_secret(rule.rule) and link and code != "demande" else None
 
 
+def language_action() -> str:
+    """Where the language buttons of a page send: behind a link they also choose the language of its messages."""
+    return f"{own_page('') or ''}/langue"
+
+
 def close(blueprint: Blueprint) -> None:
     """All pages of ``blueprint`` carry a secret in their address."""
     blueprint.after_request(_closed)

@@ -1,7 +1,7 @@
 """What was typed so far, carried by the form itself: encrypted, expiring, kept by no server.
 
 The newest draft also lies in a cookie of the stepper's own path, so that a page found again with the browser's back
-button, whose form holds an older draft, loses nothing that was typed after it.
+button, whose form holds an older draft, loses nothing that was typed after it; and the first page offers to go on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from booking.domain.errors import InvalidInput
 from booking.ports import World
@@ -47,22 +47,27 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``key`` makes one demande of one form; ``passed``: screens answered once; ``count``: pages since it began."""
+    """``key`` makes one demande of one form; ``passed``: screens answered once; ``count``: pages since it began.
+
+    ``begun_at`` None: sealed before that was kept.
+    """
 
     key: str
     answers: Answers = field(default_factory=Answers)
     passed: frozenset[str] = frozenset()
     count: int = 0
+    begun_at: datetime | None = None
 
 
 def begin(world: World) -> Draft:
     """An empty draft with a key of its own."""
-    return Draft(world.entropy.token_bytes(24).hex())
+    return Draft(world.entropy.token_bytes(24).hex(), begun_at=world.clock.now())
 
 
 def sealed(world: World, draft: Draft) -> str:
     """The text of the form field, for ``LIFE`` from now."""
-    plain = [draft.key, dict(draft.answers.typed), sorted(draft.passed), draft.count]
+    begun = draft.begun_at.isoformat() if draft.begun_at else None
+    plain = [draft.key, dict(draft.answers.typed), sorted(draft.passed), draft.count, begun]
     packed = zlib.compress(json.dumps(plain, ensure_ascii=False).encode(), 9)
     return world.keys.seal_form(PURPOSE, packed, world.clock.now() + LIFE)
 
@@ -70,9 +75,9 @@ def sealed(world: World, draft: Draft) -> str:
 def opened(world: World, text: str) -> Draft:
     """Back from the form. Raises InvalidInput('form_expired' | 'form_altered')."""
     plain = json.loads(zlib.decompress(world.keys.open_form(PURPOSE, text, world.clock.now())))
-    key, typed, passed, count = plain
+    key, typed, passed, count, begun = [*plain, None][:5]
     answers = Answers({name: tuple(values) for name, values in typed.items()})
-    return Draft(key, answers, frozenset(passed), count)
+    return Draft(key, answers, frozenset(passed), count, datetime.fromisoformat(begun) if begun else None)
 
 
 def newest(world: World, of_form: Draft, cookie: str) -> Draft:
@@ -82,6 +87,15 @@ def newest(world: World, of_form: Draft, cookie: str) -> Draft:
     except InvalidInput:
         return of_form
     return kept if kept.key == of_form.key and kept.count > of_form.count else of_form
+
+
+def left_here(world: World, cookie: str) -> Draft | None:
+    """The draft that this browser left in the middle; None when there is none, or nothing was answered yet."""
+    try:
+        kept = opened(world, cookie)
+    except InvalidInput:
+        return None
+    return kept if kept.count and kept.begun_at else None
 
 
 def next_page(draft: Draft, fresh: Mapping[str, Iterable[str]]) -> Draft:

@@ -46,6 +46,19 @@ class Page:
 @blueprint.get(PATH)
 @access.public
 def start() -> Response:
+    """A new form; where one was left in the middle, the choice between the two, without a word of what it holds."""
+    token = request.cookies.get(draft.COOKIE, "")
+    left = draft.left_here(access.world(), token)
+    if left is None:
+        return _fresh()
+    zone = _territory(configuration.shown(access.world()), left.answers.one("territory")).zone.key
+    return make_response(
+        render_template("public/demande/reprendre.html", token=token, begun_at=left.begun_at, zone=zone)
+    )
+
+
+def _fresh() -> Response:
+    """An empty form; its draft takes the place of the one that this browser kept."""
     return _shown(Page(Screen.FAMILY, draft.begin(access.world())))
 
 
@@ -55,17 +68,24 @@ def step() -> Response:
     """The sealed draft stands for a token: nobody else can make one. No cookie is needed to file."""
     if request.headers.get("Sec-Fetch-Site") == "cross-site":  # another site's page sends its own draft from here
         raise Forbidden("not_open")
+    if request.form.get("action") == "forget":
+        return _fresh()
+    chosen = request.form.get("langue", "")
+    if chosen not in catalogues.LANGUAGES:
+        return _answer(moves=True)
+    catalogues.choose(chosen)
+    answer = _answer(moves=False)
+    home.keep_language(answer, chosen)
+    return answer
+
+
+def _answer(*, moves: bool) -> Response:
+    """The page that follows; the same page once more, when only its language changes."""
     try:
         screen, typed = _received()
     except InvalidInput as refused:
         return make_response(render_template("public/demande/perdue.html", code=refused.code), refused.status)
-    chosen = request.form.get("langue", "")
-    if chosen in catalogues.LANGUAGES:
-        catalogues.choose(chosen)
-        answer = _shown(Page(screen, typed))
-        home.keep_language(answer, chosen)
-        return answer
-    return _moved(screen, typed)
+    return _moved(screen, typed) if moves else _shown(Page(screen, typed))
 
 
 # --- from page to page ---------------------------------------------------------------------------------------

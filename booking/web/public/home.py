@@ -53,9 +53,14 @@ def not_here() -> str:
 @access.public
 def choose_language() -> Response:
     """Keep the chosen language in a cookie and go back to the page. Touches nothing else, hence needs no CSRF token."""
+    return language_chosen(request.form.get("langue", ""))
+
+
+def language_chosen(code: str) -> Response:
+    """Back to the page on which a language was chosen, with the cookie that remembers it."""
     back = request.form.get("retour", "/")
     response = redirect(back if _LOCAL_PATH.fullmatch(back) else "/", 303)
-    keep_language(response, request.form.get("langue", ""))
+    keep_language(response, code)
     return response
 
 

@@ -49,7 +49,7 @@ def send_again(link: str) -> Response:
         checks.send_code(access.world(), case.status.demande_id)
     except TooMany as refused:
         return _code_page(case, {"code": refused.code}, refused.status, refused.retry_after_s)
-    flash(_("Un nouveau code est parti. L’ancien ne marche plus."), "success")
+    flash(_("Nous vous envoyons un nouveau code. L’ancien ne marche plus."), "success")
     return redirect(f"{case.page}/code", 303)
 
 
@@ -57,9 +57,12 @@ def _waits_for_code(case: Case) -> bool:
     return case.status.next_step is NextStep.ENTER_CODE
 
 
-def _code_page(case: Case, errors: dict[str, str], status: int, wait_s: int = 0) -> Response:
-    body = render_template("public/code.html", case=case, status=case.status, errors=errors, wait_s=wait_s)
-    answer = make_response(body, status)
+def _code_page(case: Case, errors: dict[str, str], code: int, wait_s: int = 0) -> Response:
+    left_at = status.code_left_at(access.world(), case.status.demande_id)
+    body = render_template(
+        "public/code.html", case=case, status=case.status, left_at=left_at, errors=errors, wait_s=wait_s
+    )
+    answer = make_response(body, code)
     if wait_s:
         answer.headers["Retry-After"] = str(wait_s)
     return answer

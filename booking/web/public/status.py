@@ -11,7 +11,7 @@ from booking.gateways.catalogues import gettext as _
 from booking.services import demande as verbs
 from booking.services import status
 from booking.web import access, kept
-from booking.web.public import availability, bearer, reading
+from booking.web.public import availability, bearer, home, reading
 from booking.web.public.bearer import Case
 from booking.web.public.draft import Answers
 
@@ -52,6 +52,30 @@ def _way_in(errors: dict[str, str], code: int, wait_s: int = 0) -> Response:
     if wait_s:
         answer.headers["Retry-After"] = str(wait_s)
     return answer
+
+
+@blueprint.post("/s/<link>/langue")
+@access.public
+def choose_language(link: str) -> Response:
+    """The language of these pages and of the messages to come (R-141); then back to the page that was shown.
+
+    A link that opens nothing any more leads to pages too: they are read in the chosen language.
+    """
+    chosen = request.form.get("langue", "")
+    if chosen in catalogues.LANGUAGES:
+        _speak(link, chosen)
+    return home.language_chosen(chosen)
+
+
+def _speak(link: str, chosen: str) -> None:
+    try:
+        found = bearer.case(link).status
+    except NotFound:
+        return
+    verbs.choose_language(access.world(), found.demande_id, chosen)
+    if found.lang != chosen:
+        catalogues.choose(chosen)
+        flash(_("Nos messages seront aussi dans cette langue."), "info")
 
 
 # --- where it stands -----------------------------------------------------------------------------------------
