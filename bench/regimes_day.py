@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
 
-from bench.regimes_people import NoHolidays, Person, SimSlot
+from bench.regimes_office import Office
+from bench.regimes_people import Habits, NoHolidays, Person, Rules, Scene, SimSlot, random_person
 from booking.domain import guichet, slots, waitlist
 from booking.domain.demande import DemandeState
 from booking.domain.guichet import Declared, Urgency
 from booking.domain.slots import SlotState
-
-if TYPE_CHECKING:
-    from bench.regimes_office import Office
 
 GENERATE_AHEAD_DAYS = 56
 REACH_DAYS = 28
@@ -21,6 +21,28 @@ REACH_DAYS = 28
 MONDAY = 0
 STANDBY_LAST_CALL_H = 3
 URGENT_NOTICE_H = 24
+
+
+def opened(scene: Scene, rules: Rules, habits: Habits, seed: int) -> Office:
+    """An office that lives its days: each morning's work, and what happens when somebody files."""
+    office = Office(scene, rules, habits, seed)
+    office.on_morning = partial(morning, office)
+    office.at_filing = partial(assign_at_filing, office)
+    return office
+
+
+def fill(office: Office, shape: Callable[[Person], None] = lambda person: None) -> None:
+    """Schedule the arrivals of the whole scene: a Poisson stream by day and night, each person passed to ``shape``."""
+    chance = random.Random(f"arrivals:{office.seed}")
+    at = office.now
+    until_at = at + timedelta(weeks=office.scene.weeks)
+    while True:
+        at += timedelta(weeks=chance.expovariate(office.habits.per_week))
+        if at >= until_at:
+            return
+        person = random_person(chance, office.scene, office.habits, at)
+        shape(person)
+        office.at(at, lambda person=person: office.file(person))  # type: ignore[misc]
 
 
 def morning(office: Office) -> None:

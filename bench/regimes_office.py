@@ -14,7 +14,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 
-from bench import regimes_day as day
 from bench.regimes_people import Habits, NoHolidays, Person, Rules, Scene, SimSlot
 from booking.domain import convocation, demande, draw, guichet, slots, standby, waitlist
 from booking.domain.convocation import Consequence
@@ -52,6 +51,8 @@ class Office:
         self.now = datetime.combine(scene.start_on, time(), tzinfo=UTC)
         self._events: list[tuple[datetime, int, Callable[[], None]]] = []
         self._counter = 0
+        self.on_morning: Callable[[], None] = lambda: None
+        self.at_filing: Callable[[Person], None] = lambda person: None
         self.on_file: Callable[[Person], None] = lambda person: None
         self.on_offer: Callable[[Person, SimSlot], bool] = lambda person, slot: False
         self.on_visit: Callable[[Person, SimSlot], bool] = lambda person, slot: False
@@ -77,7 +78,7 @@ class Office:
             self.at(planned.freeze_at, lambda planned=planned: self._freeze(planned))  # type: ignore[misc]
         for index in range((until_on - scene.start_on).days):
             calls_at = self.local(scene.start_on + timedelta(days=index), CALLS_AT)
-            self.at(calls_at, lambda: day.morning(self))
+            self.at(calls_at, lambda: self.on_morning())
         while self._events:
             self.now, _, act = heapq.heappop(self._events)
             if self.now.date() > until_on:
@@ -100,7 +101,7 @@ class Office:
         if person.leaves_at:
             self.at(person.leaves_at, lambda: self._leave(person))
         if self.rules.instant:
-            day.assign_at_filing(self, person)
+            self.at_filing(person)
         self.on_file(person)
 
     def move(self, person: Person, state: DemandeState) -> None:

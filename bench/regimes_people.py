@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from booking.domain import demarche, slots, territory
 from booking.domain.configuration import Span
@@ -21,9 +19,6 @@ from booking.domain.slots import PlannedSlot, SlotState
 from booking.domain.standby import GROUP
 from booking.domain.territory import Opening, Territory
 from booking.domain.waitlist import Pause, PauseReason
-
-if TYPE_CHECKING:
-    from bench.regimes_office import Office
 
 CONFIG = Path(__file__).parents[1] / "config"
 START_ON = date(2027, 1, 4)
@@ -275,17 +270,3 @@ def random_person(chance: random.Random, scene: Scene, habits: Habits, at: datet
     if person.deadline_on is None and chance.random() < habits.liars:
         person.declared_deadline_on = at.date() + timedelta(days=chance.randint(1, 21))
     return person
-
-
-def fill(office: Office, shape: Callable[[Person], None] = lambda person: None) -> None:
-    """Schedule the arrivals of the whole scene: a Poisson stream by day and night, each person passed to ``shape``."""
-    chance = random.Random(f"arrivals:{office.seed}")
-    at = office.now
-    until_at = at + timedelta(weeks=office.scene.weeks)
-    while True:
-        at += timedelta(weeks=chance.expovariate(office.habits.per_week))
-        if at >= until_at:
-            return
-        person = random_person(chance, office.scene, office.habits, at)
-        shape(person)
-        office.at(at, lambda person=person: office.file(person))  # type: ignore[misc]

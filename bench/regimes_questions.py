@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from bench.regimes_before import BEFORE, FIFTEEN, NO_STANDBY, NOW, PROOF, UNTICKED
+from bench.regimes_day import fill, opened
 from bench.regimes_market import interval
 from bench.regimes_office import Office
 from bench.regimes_people import (
@@ -20,7 +21,6 @@ from bench.regimes_people import (
     Rules,
     Scene,
     SimSlot,
-    fill,
     pilot_scene,
     random_person,
     wide_scene,
@@ -146,7 +146,7 @@ def _silent_office(seed: int, *, pause: bool, nightly: bool) -> Office:
     scene = pilot_scene(58)
     habits = replace(CALM, per_week=14, silent=SILENT_SHARE, comes_back=0, short_notice=0)
     rules = Rules(pause=pause, urgent=False, asks_still_needed=False, nightly=nightly)
-    office = Office(scene, rules, habits, seed)
+    office = opened(scene, rules, habits, seed)
     fill(office)
     return office.run()
 
@@ -173,7 +173,7 @@ def plentiful(seeds: Sequence[int], weeks: int) -> list[Row]:
 
 
 def _office(scene: Scene, rules: Rules, habits: Habits, seed: int) -> Office:
-    office = Office(scene, rules, habits, seed)
+    office = opened(scene, rules, habits, seed)
     fill(office)
     return office.run()
 
@@ -217,7 +217,7 @@ def handover(seeds: Sequence[int]) -> list[Row]:
 
 def _handover(rules: Rules, seed: int) -> tuple[bool, ...]:
     scene = wide_scene(7)
-    office = Office(scene, rules, CALM, seed)
+    office = opened(scene, rules, CALM, seed)
     chance = random.Random(f"handover:{seed}")
     everywhere = Availability(frozenset(scene.halves))
     holders = [Person(everywhere, fake=True) for _ in range(250)]

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from bench.regimes_day import fill, opened
 from bench.regimes_market import WILLING, interval
-from bench.regimes_office import Office
-from bench.regimes_people import MAX_VALUE_EUR, START_ON, Habits, Person, fill, wide_scene
+from bench.regimes_people import MAX_VALUE_EUR, START_ON, Habits, Person, wide_scene
 from bench.regimes_scalper import Plan, Seller
 
 WORTHLESS_AFTER_WEEKS = 12
@@ -93,7 +93,7 @@ def observe(kind: type[Seller], load: float, plan: Plan, seed: int, weeks: int) 
     from_on = START_ON + timedelta(weeks=WARM_UP_WEEKS)
     until_on = START_ON + timedelta(weeks=weeks - WORTHLESS_AFTER_WEEKS)
     habits = Habits(per_week=load * scene.slots_per_week, short_notice=plan.rules.ticks)
-    office = Office(scene, plan.rules.office, habits, seed)
+    office = opened(scene, plan.rules.office, habits, seed)
     seller = kind(office, plan)
     fill(office, seller.shape)
     office.run()

@@ -17,9 +17,10 @@ from bench import regimes_questions as questions
 from bench.regimes_attempts import Informed, Park, Standby, WalkIn
 from bench.regimes_before import BEFORE, COHORT_FIRST, DRAW_ORDER, EACH_MENDED, NOW, RuleSet
 from bench.regimes_data import profile
+from bench.regimes_day import fill, opened
 from bench.regimes_honest import corrections
 from bench.regimes_office import Office
-from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, fill, pilot_scene, wide_scene
+from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, pilot_scene, wide_scene
 from bench.regimes_resale import observe
 from bench.regimes_scalper import POOL, Plan, Seller
 from bench.regimes_spellings import Mended, Numbers, OneVariant, OtherName, TwoWrong, Variants
@@ -36,7 +37,7 @@ def played(code: str, seekers: int) -> market.Outcome:
 
 def office(load: float, weeks: int, rules: Rules | None = None, seed: int = 1) -> Office:
     scene = wide_scene(weeks)
-    built = Office(scene, rules or Rules(), Habits(per_week=load * scene.slots_per_week), seed)
+    built = opened(scene, rules or Rules(), Habits(per_week=load * scene.slots_per_week), seed)
     fill(built)
     return built.run()
 
@@ -88,7 +89,7 @@ def test_filing_for_clients_buys_nothing():
 
 
 def test_a_vague_entry_became_a_stranger_and_does_not_any_more():
-    built = Office(wide_scene(1), Rules(), Habits(per_week=1), 1)
+    built = opened(wide_scene(1), Rules(), Habits(per_week=1), 1)
     before, now = (Park(built, Plan(0, 0.5, rules=rules)) for rules in (BEFORE, NOW))
     vague = next(POOL.vague())
     born = type(vague.birth)(vague.birth.year, 5, 12)
@@ -127,7 +128,7 @@ def test_an_unused_place_burns_an_invented_name_where_it_needs_a_proof():
     scene = wide_scene(16)
     names = []
     for rules in (Rules(), Rules(unused_needs_proof=True)):
-        built = Office(scene, rules, Habits(per_week=20), 1)
+        built = opened(scene, rules, Habits(per_week=20), 1)
         seller = Standby(built, Plan(40, 0.4))
         fill(built, seller.shape)
         built.run()
@@ -137,7 +138,7 @@ def test_an_unused_place_burns_an_invented_name_where_it_needs_a_proof():
 
 def called_first(rules: Rules, number_waiting: int) -> tuple[Office, SimSlot, list[Person]]:
     """A client alone in the oldest cohort, others who ticked short notice behind, and a free place of tomorrow."""
-    built = Office(wide_scene(8), rules, Habits(per_week=0.01), 1)
+    built = opened(wide_scene(8), rules, Habits(per_week=0.01), 1)
     everywhere = Availability(frozenset(built.scene.halves), short_notice=True)
     people = [Person(everywhere, client=not number) for number in range(number_waiting)]
     built.run()
@@ -184,7 +185,7 @@ def test_silence_without_a_pause_eats_the_places():
     used = {}
     for pause in (False, True):
         rules = Rules(pause=pause, nightly=False, urgent=False, asks_still_needed=False)
-        built = Office(pilot_scene(30), rules, Habits(per_week=14, silent=0.3, comes_back=0, short_notice=0), 1)
+        built = opened(pilot_scene(30), rules, Habits(per_week=14, silent=0.3, comes_back=0, short_notice=0), 1)
         fill(built)
         built.run()
         used[pause] = sum(slot.used_by is not None for slot in built.slots)
@@ -193,7 +194,7 @@ def test_silence_without_a_pause_eats_the_places():
 
 def test_left_over_places_in_draws_save_the_week_that_assignment_at_filing_would_save():
     def days(rules: Rules) -> float:
-        lived = Office(wide_scene(16, daily=True), rules, Habits(per_week=15), 1)
+        lived = opened(wide_scene(16, daily=True), rules, Habits(per_week=15), 1)
         fill(lived)
         lived.run()
         waits = sorted(
@@ -237,7 +238,7 @@ def test_the_command_prints_tables_or_one_object(capsys: pytest.CaptureFixture[s
 
 def spelled(kind: type[Variants], rules: RuleSet, document: Identity) -> tuple[Variants, list[Person]]:
     """A client whom the seller has filed in its way; every entry has been in a draw."""
-    built = Office(wide_scene(1), Rules(), Habits(per_week=1), 1)
+    built = opened(wide_scene(1), Rules(), Habits(per_week=1), 1)
     seller = kind(built, Plan(0, 0.5, rules=rules))
     client = Person(Availability(frozenset(built.scene.halves)), client=True, identity=document)
     built.file(client)
