@@ -79,7 +79,7 @@ def _faults(world: World, session: Session, batch: Batch, previous: bytes | None
     promise = json.loads(batch.commitment or b"")
     if promise["previous"] != (previous.hex() if previous else None):
         yield "it does not hold the hash of the one before"
-    capacity = capacity_of(slot_rows.of_batch(session, batch.id))
+    capacity = capacity_of(slot_rows.of_batch(session, batch.id, lock=False))
     if not kept_promise(batch.commitment or b"", read_lines(session, batch.id), capacity):
         yield "its lines or places are not those of the commitment"
     if batch.public_bundle is not None and batch.full_bundle_sealed is not None:

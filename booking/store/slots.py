@@ -64,15 +64,11 @@ def by_id(session: Session, slot_id: UUID, *, lock: bool = False) -> Slot | None
     return session.get(Slot, slot_id, with_for_update=lock)
 
 
-def of_batch(session: Session, batch_id: UUID) -> Sequence[Slot]:
-    """Slots that a batch froze, locked until the transaction ends."""
-    return session.scalars(
-        select(Slot)
-        .join(BatchSlot, BatchSlot.slot_id == Slot.id)
-        .where(BatchSlot.batch_id == batch_id)
-        .order_by(Slot.id)
-        .with_for_update(of=Slot)
-    ).all()
+def of_batch(session: Session, batch_id: UUID, *, lock: bool = True) -> Sequence[Slot]:
+    """Slots that a batch froze, locked until the transaction ends unless they are only read."""
+    frozen = BatchSlot.batch_id == batch_id
+    wanted = select(Slot).join(BatchSlot, BatchSlot.slot_id == Slot.id).where(frozen).order_by(Slot.id)
+    return session.scalars(wanted.with_for_update(of=Slot) if lock else wanted).all()
 
 
 def in_scope(session: Session, territory: str, family: str, states: frozenset[SlotState]) -> Sequence[Slot]:

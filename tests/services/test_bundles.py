@@ -48,7 +48,10 @@ def test_honest_draws_are_as_promised(drawn: World) -> None:
     [
         ("UPDATE batch_line SET priority = -5 WHERE rank = 1", "lines or places"),
         ("DELETE FROM batch_line WHERE rank = 1", "lines or places"),
-        ("DELETE FROM batch_slot WHERE slot_id = (SELECT MIN(slot_id) FROM batch_slot)", "lines or places"),
+        (
+            "DELETE FROM batch_slot WHERE slot_id = (SELECT slot_id FROM batch_slot ORDER BY slot_id LIMIT 1)",
+            "lines or places",
+        ),
         ("UPDATE batch SET public_bundle = :bytes WHERE number = 1", "not the one that was signed"),
         ("UPDATE batch SET bundle_signature = :bytes WHERE number = 2", "not the one that was signed"),
         ("UPDATE batch SET commitment = (SELECT commitment FROM batch WHERE number = 2) WHERE number = 1", "another"),

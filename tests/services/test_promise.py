@@ -50,7 +50,7 @@ def frozen(world: World) -> UUID:
         ("freeze", "UPDATE batch_line SET priority = 0"),
         ("commit", "UPDATE batch_line SET cohort = 7 WHERE leaf = (SELECT MIN(leaf) FROM batch_line)"),
         ("commit", "DELETE FROM batch_line WHERE leaf = (SELECT MIN(leaf) FROM batch_line)"),
-        ("commit", "DELETE FROM batch_slot WHERE slot_id = (SELECT MIN(slot_id) FROM batch_slot)"),
+        ("commit", "DELETE FROM batch_slot WHERE slot_id = (SELECT slot_id FROM batch_slot ORDER BY slot_id LIMIT 1)"),
     ],
 )
 def test_nothing_is_drawn_from_a_list_that_is_not_the_one_promised(
