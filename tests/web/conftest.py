@@ -9,7 +9,14 @@ from flask.testing import FlaskClient
 from booking.domain.accounts import Actor, Right, Role
 from booking.ports import World
 from booking.web.app import create_app
+from tests.support import filings
 from tests.support.staff import Member, agent, browser, hire, seed
+
+
+@pytest.fixture
+def seeded(world: World) -> World:
+    """Rules in force, and nobody yet: for the pages of usagers."""
+    return filings.seeded(world)
 
 
 @pytest.fixture

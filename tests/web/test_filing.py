@@ -22,11 +22,6 @@ from tests.support.stepper import NEED, Browser
 
 
 @pytest.fixture
-def seeded(world: World) -> World:
-    return filings.seeded(world)
-
-
-@pytest.fixture
 def client(seeded: World) -> FlaskClient:
     return create_app(seeded, config={"TESTING": True}).test_client()
 

@@ -23,11 +23,6 @@ from tests.support.pages import is_well_built, press
 
 
 @pytest.fixture
-def seeded(world: World) -> World:
-    return filings.seeded(world)
-
-
-@pytest.fixture
 def client(seeded: World) -> FlaskClient:
     return create_app(seeded, config={"TESTING": True}).test_client()
 
