@@ -1,13 +1,13 @@
-"""What the page of receipts says of a line, run in Node with a document of its own."""
+"""What the page of receipts says of a line, run in the Node that Playwright brings, with a document of its own."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import playwright
 import pytest
 
 from booking.gateways.catalogues import ROOT
@@ -24,14 +24,14 @@ const element = (name) => ({
 globalThis.document = { querySelector: (wanted) => element(wanted), getElementById: () => ({ value: "" }) };
 globalThis.fetch = async () => ({ ok: true, json: async () => JSON.parse(process.argv[1]) });
 """
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no Node on this machine")
+NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 
 def said(bundle: dict[str, Any]) -> set[str]:
     """The lines that the page shows of one draw."""
     call = f"shown.length = 0; checkDraw(element('item'), '{LEAF}').then(() => console.log(JSON.stringify(shown)));"
     code = PAGE + Path(SCRIPT).read_text("utf-8").replace('"use strict";', "") + call
-    done = subprocess.run(["node", "-e", code, json.dumps(bundle)], capture_output=True, text=True, check=True)
+    done = subprocess.run([NODE, "-e", code, json.dumps(bundle)], capture_output=True, text=True, check=True)
     return {name for name in json.loads(done.stdout) if name.startswith("[data-line")}
 
 
