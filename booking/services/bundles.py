@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from booking.domain import draw as rules
 from booking.domain.accounts import Actor
 from booking.domain.canonical import canonical
-from booking.domain.errors import NotFound
+from booking.domain.errors import NotFound, Unavailable
 from booking.ports import World
 from booking.services.result import BUNDLE_KEY, capacity_of, kept_promise, read_lines
 from booking.services.transaction import transaction
@@ -64,8 +64,11 @@ def faults(world: World) -> Iterator[str]:
                     yield f"{name}: its commitment is missing"
                     previous = None
                     continue
-                for fault in _faults(world, session, batch, previous):
-                    yield f"{name}: {fault}"
+                try:
+                    found = list(_faults(world, session, batch, previous))
+                except (Unavailable, ValueError, KeyError, TypeError):  # whoever altered it left something else there
+                    found = ["its commitment or its files cannot be read"]
+                yield from (f"{name}: {fault}" for fault in found)
                 previous = rules.commitment_hash(batch.commitment)
 
 

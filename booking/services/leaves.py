@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from booking.domain import log as rules
 from booking.domain.demande import LIVE_STATES
+from booking.domain.errors import Unavailable
 from booking.domain.identity import Identity, canonical_bytes
 from booking.domain.log import EntryType
 from booking.ports import World
@@ -43,11 +44,9 @@ def faults(world: World) -> Iterator[str]:
 
 
 def opens(world: World, session: Session, demande: Demande) -> bool:
-    """Whether the leaf that carries the chance of ``demande`` is of the identity on file; True once it was erased."""
+    """Whether the leaf that carries the chance of an admitted ``demande`` is of the identity on file."""
     first = next(iter(rows.entries_of(session, demande.id)), None)
-    if first is None or first.salt_sealed is None:
-        return True
-    return not list(_of_somebody_else(world, first, persons.identities_of(world, demande)[1]))
+    return first is not None and not list(_of_somebody_else(world, first, persons.identities_of(world, demande)[1]))
 
 
 def _faults(world: World, demande: Demande, entries: Sequence[LogEntry]) -> Iterator[str]:
@@ -58,13 +57,21 @@ def _faults(world: World, demande: Demande, entries: Sequence[LogEntry]) -> Iter
     for entry in entries:
         yield from _altered(demande, entry, before)
         before = entry.leaf
-    if entries[0].salt_sealed is not None:
-        yield from _of_somebody_else(world, entries[0], persons.identities_of(world, demande)[1])
-    if entries[-1].salt_sealed is not None:
-        yield from _of_somebody_else(world, entries[-1], persons.identity_of(world, demande))
+    yield from _person_faults(world, demande, entries)
     closed = entries[-1].type == EntryType.CLOSED
     if closed is (demande.state in LIVE_STATES):
         yield "closed in the log, and alive" if closed else "over, and not closed in the log"
+
+
+def _person_faults(world: World, demande: Demande, entries: Sequence[LogEntry]) -> Iterator[str]:
+    try:
+        in_force, admitted = persons.identities_of(world, demande)
+    except Unavailable:
+        if any(entry.salt_sealed is not None for entry in entries):  # identity and salts are erased together
+            yield "its identity cannot be opened"
+        return
+    yield from _of_somebody_else(world, entries[0], admitted)
+    yield from _of_somebody_else(world, entries[-1], in_force)
 
 
 def _altered(demande: Demande, entry: LogEntry, before: bytes | None) -> Iterator[str]:
@@ -81,8 +88,13 @@ def _altered(demande: Demande, entry: LogEntry, before: bytes | None) -> Iterato
 
 
 def _of_somebody_else(world: World, entry: LogEntry, identity: Identity) -> Iterator[str]:
-    salt = world.keys.open("log_entry", "salt_sealed", entry.id, entry.salt_sealed or b"")
+    name = f"leaf {entry.leaf.hex()[:16]}"
+    try:
+        salt = world.keys.open("log_entry", "salt_sealed", entry.id, entry.salt_sealed or b"")
+    except Unavailable:
+        yield f"{name} has lost its salt"
+        return
     if rules.leaf_hash(salt, entry.entry) != entry.leaf:
-        yield f"leaf {entry.leaf.hex()[:16]} is not that of its entry"
+        yield f"{name} is not that of its entry"
     elif json.loads(entry.entry)["person"] != rules.person_commitment(salt, canonical_bytes(identity)).hex():
-        yield f"leaf {entry.leaf.hex()[:16]} is of another person"
+        yield f"{name} is of another person"

@@ -71,9 +71,20 @@ def forget(session: Session, first: filings.Receipt, _second: filings.Receipt) -
     session.delete(first_leaf(session, first))
 
 
+def lose_the_salt(session: Session, first: filings.Receipt, _second: filings.Receipt) -> None:
+    first_leaf(session, first).salt_sealed = None
+
+
+def swap_identities(session: Session, first: filings.Receipt, second: filings.Receipt) -> None:
+    one, other = session.get_one(Demande, first.demande_id), session.get_one(Demande, second.demande_id)
+    one.identity_sealed, other.identity_sealed = other.identity_sealed, one.identity_sealed
+
+
 @pytest.mark.parametrize(
     ("fraud", "seen"),
     [
+        (lose_the_salt, "has lost its salt"),
+        (swap_identities, "its identity cannot be opened"),
         (swap, "is of another person"),
         (rewrite, "is not that of its entry"),
         (close_silently, "not closed in the log"),
@@ -89,6 +100,18 @@ def test_what_an_insider_does_to_a_leaf_is_found(
     with world.sessions() as session:
         fraud(session, first, second)
     assert any(seen in fault for fault in leaves.faults(world))
+
+
+@pytest.mark.parametrize("fraud", [lose_the_salt, forget])
+def test_a_leaf_that_is_gone_or_closed_for_good_serves_the_person_and_is_an_alert(
+    two: Two, fraud: Callable[[Session, filings.Receipt, filings.Receipt], None]
+) -> None:
+    """R-125"""
+    world, first, second = two
+    with world.sessions() as session:
+        fraud(session, first, second)
+    checks.document_seen(world, first.demande_id, filings.agent(world), "passport", None)
+    assert leaves.POINTED in [alert.code for alert in alerts.alerts(world)]
 
 
 def test_a_log_cut_short_is_seen_by_its_head(two: Two) -> None:

@@ -17,27 +17,11 @@ from booking.domain.errors import InvalidInput
 from booking.ports import World
 from booking.store.demande import Demande
 from booking.web import reprise
-from booking.web.app import create_app
 from tests.support.pages import is_well_built, token_of
-from tests.support.staff import PASSWORD, TERRITORY, Member, browser, code_now, csrf, hire, later, motif_of, seed
+from tests.support.staff import PASSWORD, TERRITORY, Member, browser, code_now, csrf, hire, later, motif_of
 
 SAISIR = "/guichet/40-landes/mont-de-marsan/saisir"
 DAX = Right(Role.AGENT, TERRITORY, "dax")
-
-
-@pytest.fixture
-def hall(world: World) -> World:
-    return seed(world)
-
-
-@pytest.fixture
-def app(hall: World) -> Flask:
-    return create_app(hall, config={"TESTING": True})
-
-
-@pytest.fixture
-def member(hall: World) -> Member:
-    return hire(hall, "camille", Right(Role.AGENT, TERRITORY, "mont-de-marsan"))
 
 
 def typed(world: World, client: FlaskClient) -> dict[str, str | list[str]]:
