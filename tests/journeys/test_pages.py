@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from booking.services import persons
@@ -82,6 +82,23 @@ def test_the_page_of_a_demande_in_each_state(house: House, open_page: NewPage) -
         look(page, f"usager-{state}")
 
 
+def test_a_demande_left_in_the_middle_is_offered_again_by_the_keyboard(open_page: NewPage) -> None:
+    """What was answered comes back, and “forget” leaves an empty first page."""
+    page = open_page()
+    page.goto("/demande/")
+    page.get_by_role("radio").first.check()
+    page.keyboard.press("Enter")
+    screen = page.locator("[name=ecran]")
+    expect(screen).to_have_value("besoin")
+    page.goto("/demande/")
+    look(page, "usager-reprendre")
+    page.get_by_role("button", name="Reprendre ma demande").press("Enter")
+    expect(screen).to_have_value("besoin")
+    page.goto("/demande/")
+    page.get_by_role("button", name="Oublier et recommencer").press("Enter")
+    expect(screen).to_have_value("famille")
+
+
 def test_the_agents_pages(open_page: NewPage) -> None:
     page = sign_in(open_page(), "agent")
     seen = walk(page, "/guichet/40-landes/mont-de-marsan/jour", "agent", "/guichet/")
@@ -93,7 +110,8 @@ def test_the_agents_pages(open_page: NewPage) -> None:
 def test_the_referents_pages(open_page: NewPage) -> None:
     page = sign_in(open_page(), "referent")
     seen = walk(page, "/referent/40-landes/fs-biscarrosse/dossiers", "referent", "/referent/")
-    assert {"/referent/dossiers", "/referent/saisir", "/referent/dossier/*"} <= seen
+    assert {"/referent/dossiers", "/referent/saisir", "/referent/dossier/*", "/referent/avec-code"} <= seen
+    assert "/referent/dossier/*/modifier" in seen
 
 
 def test_the_supervisors_pages(open_page: NewPage) -> None:
