@@ -172,6 +172,7 @@ PARTS: dict[str, Callable[[Size], list[Row]]] = {
     "groups": groups,
     "corrections": lambda how: honest.corrections(how.fewer),
     "one_document": lambda how: honest.one_document(how.fewer),
+    "one_of_alike": lambda how: honest.one_of_alike(how.fewer),
     "reserves": lambda how: questions.reserves(how.fewer),
     "ageing": lambda how: questions.ageing(how.fewer, how.queue_weeks),
     "silence": lambda how: questions.silence(how.fewer),

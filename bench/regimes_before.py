@@ -31,12 +31,14 @@ class RuleSet:
     bearer_received: bool = False
     one_document: bool = True
     """R-75: what would be mended for a document is not, if the same document opens another entry."""
+    one_of_alike: bool = True
+    """R-76: of entries that nothing tells apart, a document opens one."""
 
 
 NOW = RuleSet("now")
 BEFORE = RuleSet("before", "before", Rules(standby_order="draw"), OPT_IN, bearer_received=True)
 COUNTRY = RuleSet("country does not count", "country")
-EACH_MENDED = RuleSet("each spelling is mended", one_document=False)
+EACH_MENDED = RuleSet("each spelling is mended", one_document=False, one_of_alike=False)
 DRAW_ORDER = RuleSet("order of the last draw", office=Rules(standby_order="draw"))
 COHORT_FIRST = RuleSet("cohort first, new lottery", office=Rules(standby_order="cohort"), ticks=OPT_IN)
 FIFTEEN = RuleSet("groups of 15", office=Rules(group=15))

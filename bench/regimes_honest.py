@@ -8,13 +8,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from bench.regimes_before import BEFORE, COUNTRY, NOW, RuleSet, may_correct
 from bench.regimes_market import interval
+from bench.regimes_people import LONG_AGO
 from bench.regimes_scalper import POOL
-from booking.domain import correction
+from booking.domain import alike, correction
+from booking.domain.alike import Alike
 from booking.domain.correction import Rival
+from booking.domain.errors import InvalidInput
 from booking.domain.identity import (
     BirthDate,
     Identifier,
@@ -47,6 +52,8 @@ class Slips:
     """Of all people: those who file once more while they wait, typing everything anew."""
     twin: float = 0.003
     """Of all people: those whose twin waits for the same thing."""
+    no_number: float = 0.1
+    """Of all people: those who have no foreigner's number at all."""
 
 
 SLIPS = Slips()
@@ -219,3 +226,94 @@ def _received(entry: Identity, filer: Filer, strangers: Sequence[Identity]) -> b
     rivals = [*strangers, *(one for one in filer.entries if one is not entry)]
     shown = replace(filer.document, identifiers=entry.identifiers)
     return not correction.opens_another(entry, shown, [Rival(one, one, proven=False) for one in rivals])
+
+
+# --- one of those alike (R-76) -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody with a place, whose entry is written as on the document. ``others``: alike, in the same list."""
+
+    number: str
+    own: Alike
+    others: tuple[Alike, ...]
+    precise: bool
+    twice: bool
+
+    @property
+    def turned_away(self) -> bool:
+        """Also whoever is sent to look for a number that they do not have."""
+        try:
+            return bool(self.others) and alike.opened([self.own, *self.others], self.number) != self.own
+        except InvalidInput:
+            return True
+
+
+VISITORS: dict[str, Callable[[Visitor], bool]] = {
+    "everybody": lambda one: True,
+    "born on no known day": lambda one: not one.precise,
+    "the same, filed once, number typed": lambda one: not (one.precise or one.twice) and bool(one.own.numbers),
+    "the same, filed once, none typed": lambda one: not (one.precise or one.twice or one.own.numbers),
+    "the same, filed twice": lambda one: not one.precise and one.twice,
+}
+
+
+def one_of_alike(seeds: Sequence[int]) -> list[Row]:
+    """Per 1,000 people of each group with a place: who is turned away once, and keeps the cohort, because of R-76.
+
+    Everybody else waits in the same list, and nobody's number was read before. Of two entries of one person, chance
+    says which has the place.
+    """
+    rows: list[Row] = []
+    for waiting in WAITING:
+        found: dict[str, list[float]] = {label: [] for label in VISITORS}
+        for seed in seeds:
+            chance = random.Random(f"one of alike:{seed}")
+            others = _by_birth([_numbered_case(chance, -index).filed for index in range(1, waiting + 1)])
+            people = [one for index in range(PEOPLE) if (one := _visitor(chance, index, others))]
+            for label, belongs in VISITORS.items():
+                group = [one.turned_away for one in people if belongs(one)]
+                found[label].append(1000 * sum(group) / len(group))
+        for label, shares in found.items():
+            mean, low, high = interval(shares)
+            bounds = {"low": round(max(0.0, low), 2), "high": round(high, 2)}
+            rows.append({"waiting": waiting, "people": label, "turned_away_per_1000": round(mean, 2), **bounds})
+    return rows
+
+
+def _numbered_case(chance: random.Random, index: int) -> Case:
+    case = _case(chance, index)
+    if chance.random() >= SLIPS.no_number:
+        return case
+    return Case(replace(case.filed, identifiers=()), replace(case.document, identifiers=()))
+
+
+def _visitor(chance: random.Random, index: int, others: Mapping[bytes, Sequence[Identity]]) -> Visitor | None:
+    """None: written otherwise than on the document, which is what R-75 is about."""
+    case = _numbered_case(chance, index)
+    filed = [case.filed]
+    if chance.random() < SLIPS.filed_twice:
+        again = _as_typed(chance, case.document)
+        if set(joining_values(case.filed)).isdisjoint(sought_values(again)):
+            filed.append(again)
+    own = chance.choice(filed)
+    if correction.mends(own, case.document):
+        return None
+    strangers = [other for part in birth_values(case.document) for other in others.get(part, ())]
+    beside = [other for other in filed if other is not own] + strangers
+    same = [
+        other
+        for other in beside
+        if not correction.mends(other, case.document) and set(joining_values(own)).isdisjoint(sought_values(other))
+    ]
+    number = min(alike.foreigner_numbers(case.document), default="")
+    mine = _entry(chance, own, own is not filed[0])
+    aged = tuple(_entry(chance, other, other is not filed[0] and other in filed) for other in same)
+    return Visitor(number, mine, aged, case.document.birth.precise, len(filed) == 2)
+
+
+def _entry(chance: random.Random, identity: Identity, later: bool) -> Alike:
+    """``later``: the second entry of one person; strangers are as likely older as younger."""
+    admitted_at = LONG_AGO + timedelta(days=100 * later, seconds=chance.random())
+    return Alike(admitted_at, UUID(int=chance.getrandbits(64)), alike.foreigner_numbers(identity))

@@ -1,8 +1,7 @@
 """One territory and family lived through day by day, with the rules of booking.domain and invented people.
 
-Which slots exist and which draw takes them, who is drawn in which cohort, order and match, deadlines, pauses, refusals,
-absences, standby, urgent slots: all is asked of ``booking.domain``; only the habits of people are made up here. Public
-holidays are left out. Same scene and seed, same result.
+Which slots exist and which draw takes them, who is drawn in which cohort, order and match, deadlines, pauses, absences,
+standby, urgent slots: all is asked of ``booking.domain``; only people's habits are made up here, and holidays left out.
 """
 
 from __future__ import annotations
@@ -377,13 +376,17 @@ class Office:
         if self.on_visit(person, slot):
             return
         if person.fake or self.chance.random() < self.habits.absent:
-            slot.move(SlotState.LOST)
-            person.slot = None
-            self.move(person, DemandeState.ABSENT)
-            self._apply(person, guichet.after_visit(Outcome.ABSENCE))
+            self.send_back(person, slot, Outcome.ABSENCE)
             self._ask_proof(person)
-            return
-        self.serve(person, slot, person)
+        else:
+            self.serve(person, slot, person)
+
+    def send_back(self, person: Person, slot: SimSlot, outcome: Outcome) -> None:
+        """The visit did not take place: the slot is lost."""
+        slot.move(SlotState.LOST)
+        person.slot = None
+        self.move(person, DemandeState.ABSENT)
+        self._apply(person, guichet.after_visit(outcome))
 
     def serve(self, holder: Person, slot: SimSlot, received: Person) -> None:
         """The slot is used; ``received`` is who came, ``holder`` whose entry it was."""

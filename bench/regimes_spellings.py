@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from bench.regimes_office import Office
 from bench.regimes_people import Person, SimSlot
 from bench.regimes_scalper import POOL, Plan, Seller
-from booking.domain import correction
+from booking.domain import alike, correction
+from booking.domain.alike import Alike
 from booking.domain.correction import Rival
 from booking.domain.demande import DemandeState
+from booking.domain.guichet import Outcome
 from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity, joining_values, sought_values
 
 WAITS = (DemandeState.WAITING, DemandeState.PAUSED)
@@ -72,7 +75,7 @@ class Variants(Seller):
         """What the counter does with the owner's document and that entry: as it is, mended, or refused (R-75)."""
         document, filed = self.documents[owner], entry.identity
         if filed is None or not correction.mends(filed, document):
-            return True
+            return self.first_of_alike(entry, owner)
         shown = replace(document, identifiers=filed.identifiers)
         if not self.one_person(filed, shown):
             return False
@@ -81,6 +84,20 @@ class Variants(Seller):
         others = [other for other in self.entries[owner] if other is not entry and self.together(entry, other)]
         rivals = [Rival(one.identity, one.identity, proven=False) for one in others if one.identity is not None]
         return not correction.opens_another(filed, shown, rivals)
+
+    def first_of_alike(self, entry: Person, owner: Person) -> bool:
+        """Of the owner's entries that are written as on the document, the one that it opens (R-76)."""
+        if not self.plan.rules.one_of_alike:
+            return True
+        document = self.documents[owner]
+        right = [one for one in self.entries[owner] if one.identity and not correction.mends(one.identity, document)]
+        group = [self.alike(one) for one in right if one is entry or self.together(entry, one)]
+        number = min(alike.foreigner_numbers(document), default="")
+        return alike.opened(group, number) == self.alike(entry)
+
+    def alike(self, entry: Person) -> Alike:
+        numbers = alike.foreigner_numbers(entry.identity) if entry.identity else frozenset[str]()
+        return Alike(entry.filed_at, UUID(int=entry.number), numbers)
 
     def together(self, entry: Person, other: Person) -> bool:
         """Whether both had a chance while the other one had."""
@@ -97,9 +114,16 @@ class Variants(Seller):
             if person is owner:
                 return False
             self.office.serve(person, slot, owner)
+        elif person.identity and not correction.mends(person.identity, self.documents[owner]):
+            self.turned_away(person, owner, slot)
         else:
             self.refused(person, owner)
         return True
+
+    def turned_away(self, person: Person, owner: Person, slot: SimSlot) -> None:
+        """R-76: the cohort is kept, the number on the document is noted."""
+        person.identity = self.documents[owner]
+        self.office.send_back(person, slot, Outcome.OTHER_ENTRY)
 
     def refused(self, person: Person, owner: Person) -> None:
         """The demande is closed; if none is left that is written rightly, a new one begins, as the rule says."""
@@ -214,6 +238,21 @@ class SameName(Variants):
         return [document]
 
 
+class NumberInOne(SameName):
+    """The same, the client's own entry without a number and the other with it: a passport for one, a title for both."""
+
+    label = "the same spelling twice, birthday unknown, the number in one"
+
+    def dress(self, person: Person) -> None:
+        super().dress(person)
+        if person.identity is not None:
+            number = Identifier(IdentifierKind.AGDREF, f"{self.chance.randrange(10**10):010d}")
+            person.identity = replace(person.identity, identifiers=(number,))
+
+    def own(self, document: Identity) -> Identity:
+        return replace(document, identifiers=())
+
+
 class Elsewhere(Variants):
     """One entry gives the country of birth, the other only the place: two keys, and the document has both (R-04)."""
 
@@ -245,5 +284,6 @@ SPELLERS: tuple[type[Seller], ...] = (
     OtherName,
     Numbers,
     SameName,
+    NumberInOne,
     Elsewhere,
 )

@@ -46,11 +46,14 @@ class Mismatch(StrEnum):
     NAME = "name"
     BIRTH = "birth"
     UNREADABLE = "unreadable"
+    OTHER_ENTRY = "other_entry"
+    """It agrees, and opens another entry that nothing else tells apart (R-76): said by the rule, never by staff."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A person at the counter. ``mismatch`` None means: the document matches; ``says_paid``: they say they paid.
+    """A person at the counter. ``mismatch`` None means: the document matches; ``says_paid``: they say they paid;
+    ``number``: the foreigner's number read on the document, where R-76 asks for it.
 
     Raises InvalidInput ``document_missing`` when a mismatch is stated without a document.
     """
@@ -58,6 +61,7 @@ class Arrival:
     document: DocumentKind | None
     mismatch: Mismatch | None = None
     says_paid: bool = False
+    number: str = ""
 
     def __post_init__(self) -> None:
         if self.document is None and self.mismatch is not None:
@@ -102,6 +106,7 @@ class Outcome(StrEnum):
     LATE_ARRIVAL = "late_arrival"
     IT_FAILURE = "it_failure"
     EXTERNAL_EVENT = "external_event"
+    OTHER_ENTRY = "other_entry"
     OTHER = "other"
 
 

@@ -19,7 +19,7 @@ from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
-from booking.services import configuration, leaves, log, persons, spellings, waitlist
+from booking.services import alike, configuration, leaves, log, persons, spellings, waitlist
 from booking.services.notices import tell, written_ways
 from booking.services.persons import Secrets
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
@@ -319,10 +319,13 @@ def _note_document(tx: Transaction, demande: Demande, document: str | None) -> N
 
 
 def _note_visit(tx: Transaction, demande: Demande, document: str) -> None:
-    """Whoever has arrived and shows a document that agrees, corrected or not, may be served in their place (R-73)."""
+    """Whoever has arrived and shows a document that agrees, corrected or not, may be served in their place (R-73).
+
+    Not where only a number tells entries apart (R-76): the page of the visit asks for it.
+    """
     main = persons.main_of(tx.session, demande)
     held = convocations.live_of(tx.session, main.id, lock=True)
-    if held is not None and held.arrived_at is not None:
+    if held is not None and held.arrived_at is not None and not alike.others(tx.world, tx.session, main, held):
         held.document_seen, held.document_matches = document, True
 
 

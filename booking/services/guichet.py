@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -20,13 +20,13 @@ from booking.domain.checks import normalise_reference
 from booking.domain.convocation import ConvocationState, DemotionCode
 from booking.domain.demande import DemandeState
 from booking.domain.errors import Conflict, InvalidInput, NotFound
-from booking.domain.guichet import AbsenceReason, Arrival, Outcome, UndoReason
+from booking.domain.guichet import AbsenceReason, Arrival, Mismatch, Outcome, UndoReason
 from booking.domain.identity import Identity, name_words
 from booking.domain.log import EntryType
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
-from booking.services import arrivals, checks, configuration, convocation, documents, log, persons
+from booking.services import alike, arrivals, checks, configuration, convocation, documents, log, persons
 from booking.services.configuration import Rules
 from booking.services.notices import place_and_hour, tell
 from booking.services.transaction import Transaction, transaction
@@ -259,9 +259,10 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
     else”, “it matches” counts only if the agent is ``sure`` (R-111).
 
     A matching document gives proof L2 and takes over; True when link and code changed by it, to be handed over on
-    paper. Somebody else, or somebody who says they paid, is a signal for a person to read. Whoever paid for their own
-    place is served; somebody else is not served in it (:func:`conclude`). Raises NotFound,
-    InvalidInput('other_person_noted'), Conflict('visit_not_today' | 'arrival_day_over' | 'visit_over'), Forbidden.
+    paper. One that opens another entry, alike but for a number, is noted as ``other_entry`` (R-76). Somebody else, or
+    somebody who says they paid, is a signal for a person to read. Whoever paid for their own place is served; somebody
+    else is not served in it (:func:`conclude`). Raises NotFound, InvalidInput('other_person_noted' | 'number_…'),
+    Conflict('visit_not_today' | 'arrival_day_over' | 'visit_over'), Forbidden.
     """
     with transaction(world) as tx:
         opened = _open(tx, actor, hall, reference)
@@ -271,6 +272,8 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
         if opened.slot.on_date < tx.now.astimezone(opened.territory.zone).date():  # compared on the day itself (R-73)
             raise Conflict("arrival_day_over")
         before = rules.check_doubt(arrival, doubted=arrivals.noted(tx.session, reference).doubted, sure=sure)
+        if arrival.identified and not alike.opens(tx, demande, held, arrival):
+            arrival = replace(arrival, mismatch=Mismatch.OTHER_ENTRY)
         held.arrived_at = held.arrived_at or tx.now
         held.document_seen = arrival.document
         held.document_matches = arrival.identified if arrival.document else None
@@ -278,16 +281,8 @@ def arrive(world: World, actor: Actor, hall: Hall, reference: str, arrival: Arri
         changed = None
         if arrival.document and arrival.identified:
             changed = checks.see_document(tx, demande, actor, arrival.document)
-        tx.note(
-            actor,
-            "arrived",
-            f"convocation:{reference}",
-            hall.territory,
-            document=arrival.document,
-            mismatch=arrival.mismatch,
-            paid=arrival.says_paid,
-            before=before,
-        )
+        said = {"document": arrival.document, "mismatch": arrival.mismatch, "paid": arrival.says_paid}
+        tx.note(actor, "arrived", f"convocation:{reference}", hall.territory, **said, before=before)
         if arrival.signal:
             kind = "says_paid" if arrival.says_paid else "other_person"
             tx.note(actor, "signal", f"demande:{demande.id}", hall.territory, signal=arrival.signal, kind=kind)

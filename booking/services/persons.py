@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from hmac import compare_digest
 from typing import Any
@@ -48,12 +48,16 @@ from booking.store.listed import Listed, Told
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What else was said: dates and numbers that the motif asks, a household declared, needs for the welcome."""
+    """What else was said: dates and numbers that the motif asks, a household declared, needs for the welcome.
+
+    ``numbers_seen``: foreigner's numbers read on a document at a counter, with the first hour of each in ISO 8601.
+    """
 
     asked: Mapping[str, str] = field(default_factory=dict)
     household: bool = False
     welcome: str = ""
     document_seen: str | None = None
+    numbers_seen: Mapping[str, str] = field(default_factory=dict)
 
 
 def identity_of(world: World, demande: Demande) -> Identity:
@@ -123,13 +127,7 @@ def details_of(world: World, demande: Demande) -> Details:
 
 
 def seal_details(world: World, demande: Demande, details: Details) -> None:
-    plain = {
-        "asked": dict(details.asked),
-        "household": details.household,
-        "welcome": details.welcome,
-        "document_seen": details.document_seen,
-    }
-    demande.details_sealed = _seal(world, demande, "details_sealed", plain)
+    demande.details_sealed = _seal(world, demande, "details_sealed", asdict(details))
 
 
 def availability_of(demande: Demande | Listed) -> Availability:

@@ -19,7 +19,10 @@ from booking.store.waitlist import StandbyOrder
 BIRTH = "birth"
 """Kind of the key: what the birth date proves. It joins nobody."""
 
-_SEEN = (Demande.person_id, Demande.proof, Demande.identity_sealed, Demande.admitted_at, Demande.ended_at)
+_SEEN = (
+    *(Demande.person_id, Demande.attached_to_id, Demande.proof, Demande.identity_sealed, Demande.details_sealed),
+    *(Demande.filed_at, Demande.admitted_at, Demande.paused_at, Demande.ended_at),
+)
 
 
 def with_birth(

@@ -15,7 +15,7 @@ from booking.domain.errors import InvalidInput
 from booking.domain.guichet import DocumentKind
 from booking.domain.identity import Element, Identity
 from booking.gateways import catalogues
-from booking.gateways.catalogues import Language, lazy_gettext
+from booking.gateways.catalogues import Language, Lazy, lazy_gettext
 from booking.services import checks as checks_service
 from booking.services import files
 from booking.services.files import File
@@ -30,6 +30,13 @@ ONE_ENTRY = lazy_gettext(
     "Dites-le à l’agent : cette personne montre sa pièce, et la correction devient possible."
 )
 """R-75, to the person at the counter."""
+ONE_OF_ALIKE = lazy_gettext(
+    "Une autre demande a le même nom et la même naissance. Rien ne les distingue, sauf le numéro étranger. Un document "
+    "n’ouvre qu’une des deux : celle qui porte son numéro, sinon la plus ancienne. Aujourd’hui, ce n’est pas celle-ci. "
+    "Vous gardez votre rang. Si votre document porte un numéro étranger, il est maintenant noté : à un prochain "
+    "tirage, il vous fera reconnaître. Vous n’êtes pas d’accord ? Vous pouvez écrire à la préfecture."
+)
+"""R-76, to the person at the counter."""
 
 
 def shown(file: File, form: Mapping[str, str]) -> dict[str, str]:
@@ -116,16 +123,16 @@ def code_paper(file: File) -> dict[str, Any]:
 
 def page_values(file: File, form: MultiDict[str, str]) -> dict[str, Any]:
     """What templates/macros/identite.html is given."""
-    said = {"countries": saisie.countries(), "told": _in_each_language()}
+    said = {"countries": saisie.countries(), "told": in_each_language(ONE_ENTRY)}
     return {"file": file, "shown": shown(file, form), "typed": form, **said}
 
 
-def _in_each_language() -> list[tuple[Language, str]]:
+def in_each_language(said: Lazy) -> list[tuple[Language, str]]:
     """What a refusal says to whoever is there; staff pages are in French, the person may not be."""
     found = []
     for code in catalogues.LANGUAGES:
         with catalogues.using(code) as language:
-            found.append((language, str(ONE_ENTRY)))
+            found.append((language, str(said)))
     return found
 
 

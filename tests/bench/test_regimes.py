@@ -23,10 +23,10 @@ from bench.regimes_office import Office
 from bench.regimes_people import START_ON, Habits, Person, Rules, SimSlot, pilot_scene, wide_scene
 from bench.regimes_resale import observe
 from bench.regimes_scalper import POOL, Plan, Seller
-from bench.regimes_spellings import Mended, Numbers, OneVariant, OtherName, TwoWrong, Variants
+from bench.regimes_spellings import Mended, NumberInOne, Numbers, OneVariant, OtherName, SameName, TwoWrong, Variants
 from booking.domain import draw
 from booking.domain.demande import Availability, DemandeState
-from booking.domain.identity import BirthDate, Identity
+from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity
 from booking.domain.slots import SlotState
 
 
@@ -254,11 +254,15 @@ def spelled(kind: type[Variants], rules: RuleSet, document: Identity) -> tuple[V
         (TwoWrong, [True, True], [False, False]),
         (OtherName, [True, True, True], [True, False, False]),
         (Numbers, [True, True], [False, False]),
+        (SameName, [True, True], [True, False]),
+        (NumberInOne, [True, True], [False, True]),
     ],
 )
 def test_more_spellings_are_no_more_chances(kind, before, now):
-    """R-75"""
-    document = Identity("Kowalczyk", "Anna", BirthDate(1990, 5, 12), "Dax", "PL")
+    """R-75, R-76"""
+    born = BirthDate(1990, 1, 1) if issubclass(kind, SameName) else BirthDate(1990, 5, 12)
+    numbers = (Identifier(IdentifierKind.AGDREF, "0123456789"),) if kind is NumberInOne else ()
+    document = Identity("Kowalczyk", "Anna", born, "Dax", "PL", numbers)
     for rules, expected in ((EACH_MENDED, before), (NOW, now)):
         seller, entries = spelled(kind, rules, document)
         assert [seller.received(entry, entries[0]) for entry in entries] == expected

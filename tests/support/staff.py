@@ -31,6 +31,7 @@ CONFIG = Path(__file__).parents[2] / "config"
 TERRITORY = "40-landes"
 MDM = Hall(TERRITORY, "mont-de-marsan")
 DAX = Hall(TERRITORY, "dax")
+BORN = BirthDate(1990, 5, 12)
 MIMIZAN, SORE = "fs-mimizan", "fs-sore"
 PASSWORD = "une phrase assez longue"
 ANY_MORNING = Availability(
@@ -79,6 +80,7 @@ def register(
     motif: str | None = None,
     availability: Availability = ANY_MORNING,
     contact: Contact | None = None,
+    birth: BirthDate = BORN,
 ) -> filing.Receipt:
     """Somebody at the counter has their need registered."""
     return filing.file(
@@ -86,7 +88,7 @@ def register(
         filing.Filing(
             territory=TERRITORY,
             motif=motif or motif_of(world, "pan-permis"),
-            identity=Identity(name, "Awa", BirthDate(1990, 5, 12), birth_country="SN"),
+            identity=Identity(name, "Awa", birth, birth_country="SN"),
             contact=contact or Contact(phone="+33639980001"),
             availability=availability,
         ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -289,3 +290,40 @@ def test_a_referent_does_the_same_for_the_own_structure_only(app: Flask, hall: W
     is_well_built(claude.get(f"{own}/code").text)
     assert post(claude, f"{own}/identite", f"{own}/identite", DIALLO).location == own
     assert row(hall, receipt).proof is Proof.DOCUMENT
+
+
+def test_of_two_alike_the_page_asks_for_the_number_and_says_what_to_do(
+    client: FlaskClient, hall: World, awa: Actor
+) -> None:
+    """R-76"""
+    filed = [register(hall, awa, birth=BirthDate(1990, 1, 1))]
+    hall.clock.advance(timedelta(minutes=1))
+    filed.append(register(hall, awa, birth=BirthDate(1990)))
+    hall.clock.advance(timedelta(minutes=1))
+    older, younger = (
+        f"{MDM}/visite/{appoint(hall, one, slot(hall, day(hall), time(hour)))}"
+        for one, hour in zip(filed, (10, 11), strict=True)
+    )
+    assert 'name="numero"' in client.get(younger).text
+    said = {"document": "residence_title", "correspond": "oui", "numero": "0123"}
+    for number, sentence in (("", "il est sur ce document"), ("0123", "a 10 chiffres")):
+        refused = post(client, younger, f"{younger}/arrivee", {**said, "numero": number})
+        assert refused.status_code == 422
+        is_well_built(refused.text)
+        assert sentence in refused.text
+        typed = re.search(r'<input[^>]*name="numero"[^>]*>', refused.text)
+        assert typed is not None
+        assert f'value="{number}"' in typed[0], "what was typed is still there"
+    assert post(client, younger, f"{younger}/arrivee", {**said, "numero": "0123456789"}).status_code == 303
+    page = client.get(younger).text
+    is_well_built(page)
+    assert "Ce document ouvre une autre demande" in page
+    for language in ("fr", "en", "ar"):
+        assert f'<p lang="{language}"' in page
+    assert 'value="other_entry" checked' in page
+    assert "0123456789" not in page
+    assert post(client, younger, f"{younger}/issue", {"issue": "served"}).status_code == 422
+    assert post(client, younger, f"{younger}/issue", {"issue": "other_entry"}).status_code == 303
+    assert "Une autre demande du même nom" in client.get(f"{MDM}/jour").text
+    assert post(client, older, f"{older}/arrivee", {**said, "numero": "01 23 45 67 89"}).status_code == 303
+    assert "Ce document ouvre une autre demande" not in client.get(older).text

@@ -9,10 +9,11 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from booking.domain.accounts import Role
+from booking.domain.convocation import ConvocationState
 from booking.domain.errors import BookingError, Conflict, InvalidInput
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Mismatch, Outcome, UndoReason
-from booking.services import arrivals, guichet
-from booking.web import access, papers
+from booking.services import alike, arrivals, guichet
+from booking.web import access, identite, papers
 from booking.web.guichet import place
 
 C = TypeVar("C", DocumentKind, Mismatch, Outcome, AbsenceReason, UndoReason)
@@ -80,13 +81,17 @@ def _visit_page(where: place.Place, reference: str, errors: dict[str, str]) -> s
     zone = place.rules().territory(where.territory).zone
     now = access.world().clock.now()
     shown = guichet.visit(access.world(), access.actor(), where.hall, reference)
+    on = now.astimezone(zone).date()
+    arrives = shown.state is ConvocationState.CONFIRMED and shown.site == where.site and shown.on_date == on
     return render_template(
         "guichet/visite.html",
         place=where,
         visit=shown,
         zone=zone.key,
-        is_due=shown.on_date <= now.astimezone(zone).date(),
-        is_over=shown.on_date < now.astimezone(zone).date(),
+        is_due=shown.on_date <= on,
+        is_over=shown.on_date < on,
+        asks_number=arrives and alike.is_asked(access.world(), access.actor(), *where.hall, reference),
+        told=identite.in_each_language(identite.ONE_OF_ALIKE),
         is_past=shown.start_at <= now,
         new_code="code" in request.args,
         elsewhere=place.of(where.territory, shown.site) if shown.site != where.site else None,
@@ -131,7 +136,7 @@ def _arrival(document: str, matches: str) -> Arrival:
     if seen and not matches:
         raise InvalidInput("match_missing", fields={"correspond": "match_missing"})
     mismatch = None if matches in (MATCHES, "") else _chosen(Mismatch, matches, "correspond", "reason_unknown")
-    return Arrival(seen, mismatch, says_paid=bool(request.form.get("paye")))
+    return Arrival(seen, mismatch, bool(request.form.get("paye")), request.form.get("numero", "")[:40])
 
 
 @blueprint.post("/<territory>/<site>/visite/<reference>/issue")
