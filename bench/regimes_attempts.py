@@ -106,6 +106,15 @@ class ParkPlaced(Park):
         return self.pool.placed()
 
 
+class ParkSpread(Park):
+    """One for each of the commonest family names."""
+
+    label = "vague names with a town parked, one a family name"
+
+    def inventions(self) -> Iterator[Identity]:
+        return self.pool.spread()
+
+
 class ParkCommon(Park):
     """The first again, among people whose names are far more alike."""
 
@@ -117,6 +126,13 @@ class ParkCommonPlaced(ParkPlaced):
     """The second again, among the same people."""
 
     label = "vague names with a town, names very concentrated"
+    pool = CONCENTRATED
+
+
+class ParkCommonSpread(ParkSpread):
+    """The third again, among the same people."""
+
+    label = "vague names with a town, one a family name, names very concentrated"
     pool = CONCENTRATED
 
 
@@ -257,8 +273,10 @@ SELLERS: tuple[type[Seller], ...] = (
     Rename,
     Park,
     ParkPlaced,
+    ParkSpread,
     ParkCommon,
     ParkCommonPlaced,
+    ParkCommonSpread,
     ParkDated,
     Nightly,
     Oldest,

@@ -83,6 +83,12 @@ class NamePool:
             for year in range(FIRST_YEAR, LAST_YEAR + 1):
                 yield Identity(self.families[0], given, BirthDate(year), self.towns[0], "GN")
 
+    def spread(self) -> Iterator[Identity]:
+        """One entry a family name and year in the commonest town: each fits whoever bears that name, whatever else."""
+        for family in self.families:
+            for year in range(FIRST_YEAR, LAST_YEAR + 1):
+                yield Identity(family, self.given[0], BirthDate(year), self.towns[0], "GN")
+
     def dated(self, chance: random.Random) -> Iterator[Identity]:
         """Whole birth dates, each once, under common names: entries made to be renamed into whoever was born then."""
         while True:
