@@ -34,7 +34,7 @@ ODDS = {"class": str, "places": int, "waiting": int}
 ROUND = {"source": str, "chain": str, "public_key": str, "round": int, "at": str}
 PROMISE = {*"v territory family kind number main_number previous frozen root counts capacity rules log beacon".split()}  # noqa: SIM905
 MEMBERS = {"v", "commitment", "evidence", "beacon", "seed", "lines", "compatible", "last_rank", "placed"}
-COUNTED_FROM = 5  # drawn lines: of fewer, numbers per half-day would show the half-days of one
+FIVE = 5  # numbers per half-day go by fives: one more would show the half-days of one line
 
 
 def sha(data):
@@ -157,8 +157,8 @@ def check_order(bundle, report):
     said, found = [bundle["placed"], bundle["last_rank"]], [len(served), max(served, default=0)]
     report.check(canonical(said) == canonical(found), "servis", "nombre de servis ou dernier rang différent")
     capacity = {row["class"]: len(row["places"]) for row in bundle.get("capacity", promise["capacity"])}
-    odds, due = [] + bundle["compatible"], [(*row, True) for row in capacity.items() if len(order) >= COUNTED_FROM]
-    said = [(row["class"], row["places"], types(row) == ODDS and 0 <= row["waiting"] <= len(order)) for row in odds]
+    odds, due = [] + bundle["compatible"], [(*row, True) for row in capacity.items() if len(order) >= FIVE]
+    said = [(o["class"], o["places"], types(o) == ODDS and o["waiting"] in range(len(order) + 1)[::FIVE]) for o in odds]
     report.check(said == due, "places", "les places ne sont pas celles de l'engagement, ou un nombre est impossible")
     report.check(len(served) <= sum(capacity.values()), "places", "plus de personnes servies que de places")
     return order
@@ -183,7 +183,7 @@ def check_private(bundle, report):
     alone = [row["leaf"] for row in rows if attached[row["leaf"]] > (row["code"] == "P")]
     report.each(alone, "rattachée", "une demande rattachée a sa propre chance, ou compte deux fois")
     waiting = Counter(c for row in rows if row["code"] == "W" for c in opened[row["leaf"]]["classes"])
-    wrong = [row["class"] for row in bundle["compatible"] if row["waiting"] != waiting[row["class"]]]
+    wrong = [row["class"] for row in bundle["compatible"] if waiting[row["class"]] - row["waiting"] not in range(FIVE)]
     report.each(wrong, "concurrence", "nombre de personnes compatibles différent")
     return opened
 

@@ -22,7 +22,7 @@ from booking.domain.log import Tree
 RULES = "RDV-LOT-1"
 SEED_TAG = b"RDV-DRAW-v1"
 DRAWN = "W"
-COUNTED_FROM = 5  # drawn lines: of fewer, the numbers per class would show the half-days of one leaf (R-120)
+COUNTED_BY = 5  # people who could come are counted by fives: one more would show the half-days of one leaf (R-120)
 
 
 class ClassKey(NamedTuple):
@@ -261,11 +261,11 @@ def _public_line(line: Line, seed_bytes: bytes, outcome: Outcome) -> dict[str, A
 
 
 def compatible(lines: Iterable[Line], places: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Per class, its places and how many waiting people could come; empty of fewer drawn lines than COUNTED_FROM."""
+    """Per class, its places and how many waiting people could come, by fives; empty of fewer than five drawn lines."""
     drawn = [line for line in lines if line.code == DRAWN]
     waiting = Counter(text for line in drawn for text in line.classes)
-    counted = places.items() if len(drawn) >= COUNTED_FROM else ()
-    return [{"class": text, "places": count, "waiting": waiting[text]} for text, count in counted]
+    counted = {text: waiting[text] // COUNTED_BY * COUNTED_BY for text in places if len(drawn) >= COUNTED_BY}
+    return [{"class": text, "places": places[text], "waiting": people} for text, people in counted.items()]
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:
@@ -362,7 +362,7 @@ def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
     of = {row["leaf"]: row for row in rows}
     served = [ranks[row["leaf"]] for row in rows if row["code"] == DRAWN and row["placed"]]
     places = {row["class"]: len(row["places"]) for row in commitment["capacity"]}
-    counted = places.items() if len(ranks) >= COUNTED_FROM else ()
+    counted = places.items() if len(ranks) >= COUNTED_BY else ()
     return {
         "v": RULES,
         "commitment": commitment,

@@ -135,8 +135,8 @@ def test_bytes_of_both_bundles_are_pinned() -> None:
     public, full = bundles()
     hashes = [hashlib.sha256(canonical(bundle)).hexdigest() for bundle in (public, full)]
     assert hashes == [
-        "085f7b0c703b1e18750f75fa04ec105ffcb7c8ce8f4434e83c06638181abf8a3",
-        "9df36b44fd3aa6d98b0aa73c72327b276a1c3624c95473f3564cdd80e92c2d68",
+        "12bbbb511399bd64911177cadd4802fa46690f92f975c31519500c846c0a3e99",
+        "181ff99af882be1cd6a0cc2b1a4071bc4965ed755802171dec05804e1d27d672",
     ]
 
 
@@ -241,10 +241,19 @@ def test_a_public_bundle_shows_no_half_day_and_no_slot_beside_a_leaf() -> None:
 def test_the_odds_of_each_class_are_public() -> None:
     public, _ = bundles()
     assert public["compatible"] == [
-        {"class": CLASSES[0], "places": 2, "waiting": 4},
-        {"class": CLASSES[2], "places": 2, "waiting": 2},
-        {"class": CLASSES[5], "places": 1, "waiting": 3},
+        {"class": CLASSES[0], "places": 2, "waiting": 0},
+        {"class": CLASSES[2], "places": 2, "waiting": 0},
+        {"class": CLASSES[5], "places": 1, "waiting": 0},
     ]
+
+
+@pytest.mark.parametrize(("people", "said"), [(0, 0), (4, 0), (5, 5), (9, 5), (10, 10), (12, 10)])
+def test_people_are_counted_by_fives(people: int, said: int) -> None:
+    """R-120: one more, one less between two nights would show the half-days of one leaf."""
+    others = [line(number, (CLASSES[5],)) for number in range(100, 105)]
+    lines = [*others, *(line(number, (CLASSES[0],)) for number in range(people))]
+    shown = {row["class"]: row["waiting"] for row in rules.compatible(lines, {CLASSES[0]: 2, CLASSES[5]: 1})}
+    assert shown == {CLASSES[0]: said, CLASSES[5]: 5}
 
 
 @pytest.mark.parametrize(("drawn", "said"), [(1, 0), (4, 0), (5, 3)])

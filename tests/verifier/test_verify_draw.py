@@ -263,9 +263,11 @@ def test_every_changed_byte_of_a_public_bundle_is_seen_but_what_needs_the_other(
 
 def test_a_member_beside_a_class_that_has_another_name_is_seen() -> None:
     assert faults(PUBLIC.replace(b'"waiting"', b'"vaiting"', 1))
-    four, five, more = (b'"waiting":%d' % number for number in (4, 5, len(LINES)))
-    assert faults(PUBLIC.replace(four, five, 1)) == [], "a number that only a delegate can check"
-    assert faults(PUBLIC.replace(four, more, 1)), "more people than wait"
+    none, four, five, more = (b'"waiting":%d' % number for number in (0, 4, 5, 10))
+    assert faults(PUBLIC.replace(none, five, 1)) == [], "a number that only a delegate can check"
+    assert faults(FULL.replace(none, five, 1)), "and does"
+    assert faults(PUBLIC.replace(none, four, 1)), "R-120: by fives"
+    assert faults(PUBLIC.replace(none, more, 1)), "more people than wait"
 
 
 def altered(change: str) -> dict[str, Any]:

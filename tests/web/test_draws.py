@@ -334,3 +334,15 @@ def test_the_head_of_the_day_has_its_bytes_and_its_stamp(drawn: World, client: F
     token = client.get(f"/tirages/tetes/{head['size']}/jeton.tsr").data
     assert verify_date.stamped(token)[0] == hashlib.sha256(data).digest()
     assert client.get("/tirages/tetes/99/tete.json").status_code == 404
+
+
+def test_people_who_could_come_are_shown_by_fives_with_their_heading_on_a_small_screen(world: World) -> None:
+    """R-120"""
+    filings.seeded(world)
+    slots.plan(world)
+    for number in range(6):
+        filings.by_staff(world, identity=replace(filings.AMINATA, given_names=f"Awa{'abcdef'[number]}"))
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    page = create_app(world, config={"TESTING": True}).test_client().get(HERE).text
+    assert ">5 à 9<" in page
+    assert page.count('<span class="table__heading"') == 2 * page.count('<th scope="row">')
