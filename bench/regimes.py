@@ -19,7 +19,16 @@ from bench import regimes_honest as honest
 from bench import regimes_market as market
 from bench import regimes_questions as questions
 from bench import regimes_resale as resale
-from bench.regimes_attempts import CHANGED, SELLERS, Informed, Park, ParkCommon, WalkIn
+from bench.regimes_attempts import (
+    CHANGED,
+    SELLERS,
+    Informed,
+    Park,
+    ParkCommon,
+    ParkCommonPlaced,
+    ParkCommonSpread,
+    WalkIn,
+)
 from bench.regimes_before import (
     BEFORE,
     COHORT_FIRST,
@@ -28,6 +37,7 @@ from bench.regimes_before import (
     EACH_MENDED,
     FIFTEEN,
     NO_STANDBY,
+    NO_TOWN,
     NOW,
     PROOF,
     TWENTY_FIVE,
@@ -133,6 +143,8 @@ def alternatives(how: Size) -> list[Row]:
     """What else was tried against the two attempts that a rule can close, high demand."""
     tried: tuple[tuple[type[Seller], RuleSet], ...] = (
         (Park, COUNTRY),
+        (ParkCommonPlaced, NO_TOWN),
+        (ParkCommonSpread, NO_TOWN),
         (ParkCommon, COUNTRY),
         (Informed, DRAW_ORDER),
         (Informed, COHORT_FIRST),

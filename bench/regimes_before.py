@@ -17,7 +17,8 @@ OPT_IN = 0.2
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """``corrections``: now, before, or country (a country of birth proves nobody, a year is still completed).
+    """``corrections``: now, before, country (a country of birth proves nobody, a year is still completed), or town: as
+    now, where a territory has decided that a town proves nobody either.
 
     ``office``: the order of calls at short notice, whether that exists, and proof after an unused place. ``ticks``: who
     can be called at short notice: seven in ten where the form shows the box ticked, two in ten where it does not.
@@ -37,6 +38,7 @@ class RuleSet:
 
 NOW = RuleSet("now")
 BEFORE = RuleSet("before", "before", Rules(standby_order="draw"), OPT_IN, bearer_received=True)
+NO_TOWN = RuleSet("town does not count", "town")
 COUNTRY = RuleSet("country does not count", "country")
 EACH_MENDED = RuleSet("each spelling is mended", one_document=False, one_of_alike=False)
 DRAW_ORDER = RuleSet("order of the last draw", office=Rules(standby_order="draw"))
@@ -50,8 +52,9 @@ NO_STANDBY = RuleSet("no calls below 72 hours", office=Rules(standby=False))
 
 def may_correct(rule_set: RuleSet, admitted: Identity, new: Identity) -> bool:
     """Whether the counter may mend ``admitted`` into ``new``, whose document confirms all that both have in common."""
-    if rule_set.corrections == "now":
-        return correction.correction_allowed(admitted, new, EVERYTHING).allowed
+    if rule_set.corrections in {"now", "town"}:
+        counted = EVERYTHING - ({Element.BIRTH_PLACE} if rule_set.corrections == "town" else frozenset())
+        return correction.correction_allowed(admitted, new, counted).allowed
     left_out = {Element.BIRTH_COUNTRY} if rule_set.corrections == "country" else frozenset[Element]()
     return correction_allowed(admitted, new, EVERYTHING - left_out)
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from bench.regimes_before import BEFORE, COUNTRY, NOW, RuleSet, may_correct
+from bench.regimes_before import BEFORE, COUNTRY, NO_TOWN, NOW, RuleSet, may_correct
 from bench.regimes_market import interval
 from bench.regimes_people import LONG_AGO
 from bench.regimes_scalper import POOL
@@ -88,7 +88,7 @@ def corrections(seeds: Sequence[int]) -> list[Row]:
     lives = [[_case(random.Random(f"honest:{seed}:{index}"), index) for index in range(PEOPLE)] for seed in seeds]
     rows: list[Row] = []
     for label, belongs in GROUPS.items():
-        for rule_set in (BEFORE, COUNTRY, NOW):
+        for rule_set in (BEFORE, COUNTRY, NOW, NO_TOWN):
             found = [_lost([case for case in cases if belongs(case)], rule_set) for cases in lives]
             lost, low, high = interval(found)
             bounds = {"low": round(max(0.0, low), 1), "high": round(high, 1)}

@@ -193,7 +193,11 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Territory:
-    """All of one territory. ``structures_source`` says where the number of structures comes from."""
+    """All of one territory. ``structures_source`` says where the number of structures comes from.
+
+    ``town_proves``: whether a town of birth counts for somebody whose birthday is unknown (R-07). False where very many
+    people bear the same names (docs/simulation.md).
+    """
 
     code: str
     name: str
@@ -210,6 +214,7 @@ class Territory:
     delegates: tuple[Delegate, ...]
     channels: tuple[Channel, ...]
     certificate: certificate.Signatory
+    town_proves: bool
 
     def sites_of(self, family: str) -> tuple[str, ...]:
         """Codes of the sites with an opening for ``family`` now or later, in the order of the file."""
@@ -249,6 +254,7 @@ def parse(
         delegates=delegates(root),
         channels=tuple(_channel(table) for table in root.tables("channels")),
         certificate=certificate.signatory(root),
+        town_proves=root.find("town_proves", FLAG, True),
     )
     if families is not None:
         for path, code in unknown_families(territory, families).items():

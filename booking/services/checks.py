@@ -15,7 +15,7 @@ from booking.domain.checks import CodeOutcome, CodeState
 from booking.domain.correction import Correction
 from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
-from booking.domain.identity import Identity
+from booking.domain.identity import Element, Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
@@ -291,7 +291,9 @@ def correct_identity(
         if demande.admitted_at is None or demande.state not in LIVE_STATES:
             raise Conflict("not_admitted")
         admitted = persons.identities_of(tx.world, demande)[1]
-        answer = spellings.one_entry(tx, demande, correction_rules.correction_allowed(admitted, new, confirms), new)
+        territory = configuration.current(tx.session, tx.now).territory(demande.territory)
+        counted = confirms if territory.town_proves else confirms - {Element.BIRTH_PLACE}
+        answer = spellings.one_entry(tx, demande, correction_rules.correction_allowed(admitted, new, counted), new)
         verb = "identity_corrected" if answer.allowed else "identity_correction_refused"
         tx.note(actor, verb, f"demande:{demande.id}", demande.territory, reason=answer.reason, document=document)
         if answer.allowed:

@@ -259,3 +259,11 @@ def test_a_wrong_choice_says_the_choices() -> None:
     with pytest.raises(InvalidConfiguration) as caught:
         territory.parse(data)
     assert caught.value.hints == {f"sites[{data['sites'][0]['code']}].kind": "prefecture, sous-prefecture, other"}
+
+
+def test_a_town_proves_unless_a_territory_decides_otherwise() -> None:
+    """R-07"""
+    assert LANDES.town_proves
+    assert not territory.parse({**RAW, "town_proves": False}).town_proves
+    with pytest.raises(InvalidConfiguration):
+        territory.parse({**RAW, "town_proves": "non"})

@@ -15,8 +15,9 @@ from booking.domain.demande import Availability, Contact, DemandeState, Half, Pr
 from booking.domain.errors import BookingError, Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from booking.domain.identity import BirthDate, Element, Identity
 from booking.domain.slots import DrawKind
+from booking.gateways import config_files
 from booking.ports import World
-from booking.services import checks, demande, persons, status
+from booking.services import checks, configuration, demande, persons, status
 from booking.store.demande import ContactCode, Demande, PersonKey
 from booking.store.draw import Batch, BatchState
 from tests.support import filings
@@ -359,3 +360,16 @@ def test_a_document_may_show_that_two_entries_are_one_person(world: World) -> No
     assert [entry.attached_to_id for entry in found] == [None, first.demande_id, first.demande_id]
     assert len({entry.person_id for entry in found}) == 1
     assert list(world.waitlist.scopes[f"{TERRITORY}/{FAMILY}"]) == [str(first.demande_id)]
+
+
+def test_a_territory_may_decide_that_a_town_proves_nobody(world: World) -> None:
+    """R-07: without a known birthday, a name and a town; where everybody bears that name, it takes both names."""
+    filed = replace(AMINATA, birth=BirthDate(1990, 1, 1))
+    document = replace(filed, given_names="Mariam")
+    receipts = [by_staff(world, identity=replace(filed, given_names=name)) for name in ("Fatoumata", "Kadiatou")]
+    said = (document, agent(world), "passport", frozenset(Element))
+    assert checks.correct_identity(world, receipts[0].demande_id, *said).allowed
+    body = config_files.read(filings.CONFIG / "territoires" / "40-landes.toml")
+    configuration.apply(world, "territoire", "40-landes", {**body, "town_proves": False}, "arrêté", "system")
+    with pytest.raises(Conflict, match="not_the_same_person"):
+        checks.correct_identity(world, receipts[1].demande_id, *said)
