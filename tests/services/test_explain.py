@@ -23,7 +23,7 @@ from booking.ports import World
 from booking.services import convocation, draw, explain, slots
 from booking.services.filing import Receipt
 from booking.services.transaction import USAGER
-from booking.store.draw import BatchLine
+from booking.store.draw import Batch, BatchLine, BatchState
 from booking.store.slots import Slot
 from tests.support import filings
 from tests.support.fakes import START
@@ -69,6 +69,19 @@ def said(part: Part, lang: str = "fr") -> str:
 
 def test_before_the_first_draw_there_is_nothing_to_explain(open_world: World) -> None:
     assert parts(open_world, person(open_world, "Un").demande_id) == ()
+
+
+def test_nothing_is_said_of_a_draw_before_its_offers(open_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-63: a place that is still to be offered is not one that was lost."""
+    one = person(open_world, "Un")
+    steps = draw.STEPS
+    monkeypatch.setattr(draw, "STEPS", steps[:-1])
+    drawn(open_world)
+    assert parts(open_world, one.demande_id) == ()
+    with open_world.reading() as session:
+        published = session.scalars(select(Batch.id).where(Batch.state == BatchState.PUBLISHED)).one()
+    steps[-1](open_world, published)
+    assert [part.why for part in parts(open_world, one.demande_id)] == [Why.PLACED]
 
 
 def test_placed_and_not_placed_with_ranks_and_public_numbers(open_world: World) -> None:
