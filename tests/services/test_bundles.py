@@ -151,7 +151,10 @@ def test_a_full_file_altered_after_a_correction_is_not_that_of_the_beacon(correc
     [
         ("UPDATE strike SET reason = 'forged_entry'", "not that of the list and the beacon (struck)"),
         ("DELETE FROM strike WHERE signed_at = (SELECT MAX(signed_at) FROM strike)", "not that of the list"),
-        ("UPDATE strike SET replaced_bundle = (SELECT public_bundle FROM batch WHERE number = 1)", "before correction 2"),
+        (
+            "UPDATE strike SET replaced_bundle = (SELECT public_bundle FROM batch WHERE number = 1)",
+            "before correction 2",
+        ),
         ("UPDATE batch_line SET rank = 9 WHERE rank IS NULL AND code = 'W'", "do not give what its full file gives"),
     ],
 )

@@ -22,7 +22,6 @@ from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import Contact, DemandeState
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from booking.domain.explain import Why
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, PlannedDraw, SlotState
 from booking.gateways import words
@@ -263,21 +262,6 @@ def test_who_loses_a_struck_place_takes_another_in_the_order_of_the_draw(world: 
     assert (public(world)["placed"], public(world)["struck"][0]["reason"]) == (1, "place_not_there")
     for data in (canonical(public(world)), full(world, batch_id)):
         assert verified(tmp_path, data).rstrip().endswith("RIEN NE DIFFÈRE"), verified(tmp_path, data)
-
-
-def test_who_keeps_a_place_that_the_corrected_result_does_not_give_reads_that_it_is_theirs(world: World) -> None:
-    """R-63, R-87: the last one confirmed; the first one, whose place is struck, had refused it."""
-    keep_places(world, 2)
-    batch_id = drawn(world, 2, 2)
-    first, last = (demande_of(world, batch_id, leaf) for leaf in leaves(world, placed=True))
-    lost = live(world)[first.id]
-    convocation.confirm(world, last.id, "page", USAGER)
-    convocation.decline(world, first.id, "page", USAGER)
-    strike_place(world, batch_id, lost)
-    assert last.id in live(world)
-    [part] = explain.explain(world, last.id).parts
-    assert (part.why, part.placed, part.served_after) == (Why.PLACED, False, False)
-    assert not replace(part, last_rank=9).served_after
 
 
 def test_a_place_that_nobody_had_is_closed_and_changes_nobody(world: World) -> None:
