@@ -269,7 +269,7 @@ def compatible(lines: Iterable[Line], places: Mapping[str, int]) -> list[dict[st
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:
-    """The public bundle with every private part opened: for delegates under a written agreement, sealed two years.
+    """The public bundle with every private part opened: for delegates under a written agreement, sealed.
 
     ``private``, by leaf: {leaf, salt, classes, attached, slot}; ``slot`` is [class, start, guichet] or null.
     """

@@ -30,7 +30,7 @@ class LogEntry(Base):
     entry: Mapped[bytes]
     leaf: Mapped[bytes]
     salt_sealed: Mapped[bytes | None]
-    """Erased with the identity: that is the erasure; the leaf stays, unlinkable."""
+    """Ties the leaf to an identity; without it the leaf is unlinkable. Nothing erases it yet (docs/exploitation.md)."""
     promised_at: Mapped[datetime]
     promise_kid: Mapped[str] = mapped_column(String(32))
     promise: Mapped[bytes]
