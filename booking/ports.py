@@ -235,10 +235,6 @@ class Witness(Protocol):
         """A verified stamp over the SHA-256 of ``data``. Raises ``booking.domain.errors.Unavailable``."""
         ...
 
-    def read(self, stamp: bytes, data: bytes) -> datetime | None:
-        """When the authority dated ``data``; None unless ``stamp`` is its own, over these bytes."""
-        ...
-
 
 class HolidayCalendar(Protocol):
     def is_holiday(self, zone: str, on: date) -> bool:

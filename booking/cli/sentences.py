@@ -31,6 +31,7 @@ SENTENCES = {
     "login_taken": "This login exists already.",
     "round_not_out": "The hour of that round has not come by this machine's clock: is the clock right?",
     "list_altered": "Lines or places are no longer those of the commitment. Keep a copy of the database; draw nothing.",
+    "result_altered": "Lines are no longer those of the sealed result. Keep a copy of the database; offer nothing.",
     "not_awaiting_beacon": "This draw waits for no signature. See: booking draw list",
     "password_too_short": "The password is too short: 12 characters or more.",
     "passwords_differ": "The two passwords are not the same.",

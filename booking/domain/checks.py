@@ -315,12 +315,6 @@ def reference_from_entropy(entropy: bytes) -> str:
     return "".join(chars)
 
 
-def format_reference(reference: str) -> str:
-    """“K7MF-3PXD”: two groups of four, for eyes and for reading aloud."""
-    half = REFERENCE_LENGTH // 2
-    return f"{reference[:half]}-{reference[half:]}"
-
-
 def normalise_reference(typed: str) -> str | None:
     """The reference that was meant, or None when it cannot be one.
 

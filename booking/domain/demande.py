@@ -148,14 +148,6 @@ class Contact:
         return bool(self.email or self.phone)
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
-    """The number of the first main draw at whose freeze the demande waited and was useful; None before that."""
-
-    number: int | None = None
-    since_at: datetime | None = None
-
-
 def useful_from(expiry_on: date | None, days_before_expiry: int | None, filed_on: date) -> date:
     """First day on which an appointment is of use: ``days_before_expiry`` before the expiry, else the day of filing."""
     if expiry_on is None or days_before_expiry is None:

@@ -269,7 +269,7 @@ def compatible(lines: Iterable[Line], places: Mapping[str, int]) -> list[dict[st
 
 
 def full_bundle(public: Mapping[str, Any], lines: Sequence[Line], outcome: Outcome) -> dict[str, Any]:
-    """The public bundle with every private part opened: for delegates under a written agreement, sealed two years.
+    """The public bundle with every private part opened: for delegates under a written agreement, sealed.
 
     ``private``, by leaf: {leaf, salt, classes, attached, slot}; ``slot`` is [class, start, guichet] or null.
     """
@@ -292,32 +292,39 @@ Verifies = Callable[[int, bytes], bool]
 """(round, signature) → whether the beacon signed it (ports.Beacon.verify)."""
 
 
-def check_public(data: bytes, verifies: Verifies) -> list[str]:
-    """Names of what is wrong in the bytes of a public bundle; empty when nothing is.
+Recomputed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""A full bundle → the full bundle that its commitment, its beacon and its list lead to."""
+
+
+def drawn_anew(bundle: Mapping[str, Any]) -> dict[str, Any]:
+    """The full bundle of a draw from which nothing was struck (else :func:`booking.domain.strike.check_full`)."""
+    lines, commitment = _reopened(bundle), bundle["commitment"]
+    capacity = {row["class"]: [Place(*place) for place in row["places"]] for row in commitment["capacity"]}
+    signature = bytes.fromhex(bundle["beacon"]["signature"])
+    outcome = run(lines, capacity, seed(canonical(commitment), signature))
+    return full_bundle(public_bundle(commitment, bundle["evidence"], signature, lines, outcome), lines, outcome)
+
+
+def check_full(data: bytes, verifies: Verifies, recomputed: Recomputed = drawn_anew) -> list[str]:
+    """Names of what is wrong in the bytes of a full bundle; empty when nothing is.
 
     ``bytes`` (no bundle in canonical form) ends the check; ``root``, ``counts``, ``beacon``, ``round`` accuse the
-    commitment; any other name is a member that differs. Who was placed and ``evidence`` only the signed hash covers.
+    commitment; any other name is a member that differs. Everything but ``evidence`` is recomputed.
     """
     try:
         bundle = parse(data)
-        return _check_commitment(bundle, verifies) + _differences(_expected_public(bundle), bundle)
+        return _check_commitment(bundle, verifies) + _differences(recomputed(bundle), bundle)
     except (NotCanonical, KeyError, TypeError, ValueError, AttributeError):
         return ["bytes"]
 
 
-def check_full(data: bytes, verifies: Verifies) -> list[str]:
-    """The same for a full bundle, of which everything but ``evidence`` is recomputed, who got which slot included."""
-    try:
-        bundle = parse(data)
-        lines, commitment = _reopened(bundle), bundle["commitment"]
-        capacity = {row["class"]: [Place(*place) for place in row["places"]] for row in commitment["capacity"]}
-        signature = bytes.fromhex(bundle["beacon"]["signature"])
-        outcome = run(lines, capacity, seed(canonical(commitment), signature))
-        public = public_bundle(commitment, bundle["evidence"], signature, lines, outcome)
-        expected = full_bundle(public, lines, outcome)
-        return _check_commitment(bundle, verifies) + _differences(expected, bundle)
-    except (NotCanonical, KeyError, TypeError, ValueError, AttributeError):
-        return ["bytes"]
+def outcome_of(full: Mapping[str, Any]) -> Outcome:
+    """Who has which rank and which place, as a full bundle says."""
+    slots = {bytes.fromhex(row["leaf"]): row["slot"] for row in full["private"] if row["slot"]}
+    return Outcome(
+        {bytes.fromhex(row["leaf"]): row["rank"] for row in full["lines"] if "rank" in row},
+        {leaf: Placed(text, Place(start, guichet)) for leaf, (text, start, guichet) in slots.items()},
+    )
 
 
 def _differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
@@ -348,42 +355,6 @@ def _line_hash(row: Mapping[str, Any]) -> bytes:
 
 def _public_part(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("leaf", "code", "priority", "cohort")}
-
-
-def _expected_public(bundle: Mapping[str, Any]) -> dict[str, Any]:
-    """The bundle as it must be, given its commitment, signature, public parts and who is said to be placed."""
-    commitment, rows = bundle["commitment"], bundle["lines"]
-    signature = bytes.fromhex(bundle["beacon"]["signature"])
-    seed_bytes = seed(canonical(commitment), signature)
-    listed = by_leaf(
-        Line(bytes.fromhex(row["leaf"]), row["code"], row["priority"], row["cohort"], (), (), b"") for row in rows
-    )
-    ranks = {line.leaf.hex(): rank for rank, line in enumerate(order(listed, seed_bytes), 1)}
-    of = {row["leaf"]: row for row in rows}
-    served = [ranks[row["leaf"]] for row in rows if row["code"] == DRAWN and row["placed"]]
-    places = {row["class"]: len(row["places"]) for row in commitment["capacity"]}
-    counted = places.items() if len(ranks) >= COUNTED_BY else ()
-    return {
-        "v": RULES,
-        "commitment": commitment,
-        "evidence": bundle["evidence"],
-        "beacon": {"signature": signature.hex(), "randomness": randomness(signature).hex()},
-        "seed": seed_bytes.hex(),
-        "lines": [_expected_line(of[line.leaf.hex()], line, seed_bytes, ranks) for line in listed],
-        "compatible": [
-            {"class": text, "places": count, "waiting": shown["waiting"]}
-            for (text, count), shown in zip(counted, bundle["compatible"], strict=True)
-        ],
-        "last_rank": max(served, default=0),
-        "placed": min(len(served), sum(places.values())),
-    }
-
-
-def _expected_line(row: Mapping[str, Any], line: Line, seed_bytes: bytes, ranks: Mapping[str, int]) -> dict[str, Any]:
-    shown = {**line.public, "private": bytes.fromhex(row["private"]).hex()}
-    if line.code == DRAWN:
-        shown |= {"key": key(seed_bytes, line.leaf).hex(), "rank": ranks[row["leaf"]], "placed": bool(row["placed"])}
-    return shown
 
 
 def _reopened(bundle: Mapping[str, Any]) -> list[Line]:

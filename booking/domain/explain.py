@@ -30,7 +30,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One draw as one demande saw it.
+    """One draw as one demande saw it, once its offers were made.
 
     Its own line: ``code``, ``first`` (a place had been taken away), ``cohort``, ``rank`` from 1, ``placed``,
     ``offered``; ``struck`` and ``struck_on``: why and on which local day it was taken out. Its own wishes against the
@@ -63,11 +63,13 @@ class Part:
             return Why.STRUCK
         if self.code is not FreezeCode.DRAWN:
             return Why.HELD if self.code is FreezeCode.HELD else Why.NOT_DRAWN
+        if self.offered:  # what was offered counts, even where a correction gives the place to nobody or to another
+            return Why.PLACED
         if self.placed:
-            return Why.PLACED if self.offered else Why.PLACE_LOST
+            return Why.PLACE_LOST
         return Why.NO_PLACE_LEFT if self.compatible else Why.NO_PLACE_FITS
 
     @property
     def served_after(self) -> bool:
         """Did somebody behind in the order get a place at moments that this demande did not tick?"""
-        return not self.placed and self.rank is not None and self.last_rank > self.rank
+        return not (self.placed or self.offered) and self.rank is not None and self.last_rank > self.rank

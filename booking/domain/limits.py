@@ -6,7 +6,6 @@ happens when Redis is down. Source: ITU-T I.371 (GCRA), threats.md. Rules R-54 a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -76,17 +75,3 @@ def decide(tat: int | None, now: int, period: int, burst: int) -> Decision:
     if wait > 0:
         return Decision(False, start if tat is None else tat, wait)
     return Decision(True, new_tat, 0)
-
-
-def decide_all(
-    tats: Mapping[str, int], now: int, limits: Mapping[str, tuple[int, int]]
-) -> tuple[bool, dict[str, int], int]:
-    """One act against several keys in one decision: allowed only if each allows it, else no key is charged.
-
-    ``tats``: key → stored time; ``limits``: key → (period, burst). Returns (allowed, key → new time, retry_after): the
-    times to store, empty when refused, and the longest wait.
-    """
-    decisions = {key: decide(tats.get(key), now, period, burst) for key, (period, burst) in limits.items()}
-    if all(decision.allowed for decision in decisions.values()):
-        return True, {key: decision.new_tat for key, decision in decisions.items()}, 0
-    return False, {}, max(decision.retry_after for decision in decisions.values())

@@ -131,6 +131,13 @@ def corrected(before: Mapping[str, Any], lines: Sequence[Line], struck: Sequence
     return Corrected(public, draw.full_bundle(public, remaining, outcome), remaining, outcome)
 
 
+def check_full(
+    data: bytes, verifies: draw.Verifies, lines: Sequence[Line], struck: Sequence[Struck], replaces: bytes
+) -> list[str]:
+    """As :func:`booking.domain.draw.check_full`, of a corrected full bundle. The rest: as for :func:`corrected`."""
+    return draw.check_full(data, verifies, lambda bundle: corrected(bundle, lines, struck, replaces).full)
+
+
 def first_fit(line: Line, due: tuple[str, Place] | None, free: Iterable[tuple[str, Place]]) -> tuple[str, Place] | None:
     """The place that the new result gives, if it is free; else the earliest free one that the person can come to."""
     found = sorted(free, key=lambda one: (draw.ClassKey.read(one[0]), one[1]))

@@ -135,11 +135,6 @@ class Pause:
         return self.since_at + timedelta(days=PAUSE_CLOSES_DAYS)
 
 
-def pause_reason(*, delivery_failed: bool) -> PauseReason:
-    """An offer without answer pauses; when we know that no message arrived, it is nobody's silence (R-23)."""
-    return PauseReason.DELIVERY_FAILURE if delivery_failed else PauseReason.SILENCE
-
-
 def keeps_cohort(pause: Pause, still_needed_at: datetime) -> bool:
     """Does “still needed”, said at ``still_needed_at``, keep the cohort? (R-24)
 

@@ -6,7 +6,6 @@ proxy the machine's own variables count (https_proxy).
 
 from __future__ import annotations
 
-from datetime import datetime
 from hashlib import sha256
 from http.client import HTTPException
 from pathlib import Path
@@ -57,15 +56,6 @@ class Rfc3161Witness:
         except (ValueError, VerificationError) as error:
             raise Unavailable("witness_refused") from error
 
-    def read(self, stamp: bytes, data: bytes) -> datetime | None:
-        """When the authority dated ``data``; None unless ``stamp`` is its own, over these bytes."""
-        try:
-            read = decode_timestamp_response(stamp)
-            self._check(VerifierBuilder(), read, data)
-        except (ValueError, VerificationError):
-            return None
-        return read.tst_info.gen_time
-
     def _ask(self, question: bytes) -> bytes:
         headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         try:
@@ -92,10 +82,6 @@ class NoWitness:
     def stamp(self, data: bytes) -> Stamp:
         """Raises Unavailable('witness_none')."""
         raise Unavailable("witness_none")
-
-    def read(self, stamp: bytes, data: bytes) -> datetime | None:
-        """Nobody's stamps can be read."""
-        return None
 
 
 def certificates_in(path: Path) -> list[Certificate]:

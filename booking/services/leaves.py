@@ -67,7 +67,7 @@ def _person_faults(world: World, demande: Demande, entries: Sequence[LogEntry]) 
     try:
         in_force, admitted = persons.identities_of(world, demande)
     except Unavailable:
-        if any(entry.salt_sealed is not None for entry in entries):  # identity and salts are erased together
+        if any(entry.salt_sealed is not None for entry in entries):  # an erasure would take the salts too
             yield "its identity cannot be opened"
         return
     yield from _of_somebody_else(world, entries[0], admitted)

@@ -15,6 +15,7 @@ from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation
 from booking.services.notices import tell_each
+from booking.services.result import check_result
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import demande as demandes
 from booking.store import draw as rows
@@ -26,13 +27,14 @@ from booking.store.slots import Slot
 
 
 def offer(world: World, batch_id: UUID) -> None:
-    """``published`` → ``offered``."""
+    """``published`` → ``offered``. Raises Conflict('result_altered') unless it is the result that was sealed."""
     with transaction(world) as tx:
         batch = rows.by_id(tx.session, batch_id, lock=True)
         if batch is None or batch.state is not BatchState.PUBLISHED:
             return
         territory = configuration.current(tx.session, tx.now).territory(batch.territory)
         slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
+        check_result(tx, batch, list(slots.values()))
         people = demandes.placed_by(tx.session, batch.id)
         attached = demandes.attached_of(tx.session, people.keys())
         made = sum(

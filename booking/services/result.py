@@ -16,17 +16,21 @@ from booking.domain import draw as rules
 from booking.domain.canonical import assembled, canonical
 from booking.domain.demarche import MIN_FREEZE_TO_DRAW_MIN
 from booking.domain.draw import Commitment, Line, Outcome, Place, Placed
-from booking.domain.errors import Conflict
+from booking.domain.errors import Conflict, Unavailable
 from booking.domain.witness import COMMIT_TO_ROUND
 from booking.ports import World
 from booking.services import proofs
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import draw as rows
+from booking.store import log as leaves
 from booking.store import slots as slot_rows
 from booking.store.draw import Batch, BatchState, FrozenLine
 from booking.store.slots import Slot
 
 BUNDLE_KEY = "log_head"
+SEALED = ("batch", "full_bundle_sealed")
+UNREADABLE = (Unavailable, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a commitment or a file raises once somebody has put something else in its place."""
 
 
 def commit(world: World, batch_id: UUID) -> None:
@@ -188,10 +192,37 @@ def write_bundles(tx: Transaction, batch: Batch, public: Mapping[str, Any], full
     keys, members = tx.world.keys, {name: canonical(value) for name, value in full.items()}
     batch.public_bundle = assembled({name: members[name] for name in public})
     full_bytes = assembled(members)
-    batch.full_bundle_sealed = keys.seal("batch", "full_bundle_sealed", batch.id, full_bytes)
+    batch.full_bundle_sealed = keys.seal(*SEALED, batch.id, full_bytes)
     tx.note(
         SYSTEM, "full_bundle_kept", f"batch:{batch.id}", batch.territory, sha256=hashlib.sha256(full_bytes).hexdigest()
     )
     batch.bundle_hash = hashlib.sha256(batch.public_bundle).digest()
     batch.bundle_kid, batch.bundle_signature = keys.sign(BUNDLE_KEY, batch.bundle_hash)
     return batch.bundle_hash
+
+
+def open_full(world: World, batch: Batch) -> bytes:
+    """The bytes of the full file. Raises Unavailable when there is none, or when it cannot be opened."""
+    return world.keys.open(*SEALED, batch.id, batch.full_bundle_sealed or b"")
+
+
+def kept_result(session: Session, batch_id: UUID, slots: Sequence[Slot], full: bytes) -> bool:
+    """Whether the lines give to each leaf, and each leaf to its own demande, what a full file says that it got."""
+    try:
+        written = _written(rows.lines_of(session, batch_id), slots)
+    except KeyError:  # a place of another draw
+        return False
+    return written == rules.outcome_of(json.loads(full)) and not leaves.strayed(session, batch_id)
+
+
+def check_result(tx: Transaction, batch: Batch, slots: Sequence[Slot]) -> None:
+    """Nothing is offered from a result that was changed after it was sealed (R-151).
+
+    Raises Conflict('result_altered'). ``slots``: those of the batch.
+    """
+    try:
+        kept = kept_result(tx.session, batch.id, slots, open_full(tx.world, batch))
+    except UNREADABLE:
+        kept = False
+    if not kept:
+        raise Conflict("result_altered")

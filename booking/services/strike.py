@@ -179,7 +179,7 @@ def _countersign(signer: Actor, territory: str, strike_id: UUID, tx: Transaction
     tx.session.flush()
     slots = {slot.id: slot for slot in slot_rows.of_batch(tx.session, batch.id)}
     lines = read_lines(tx.session, batch.id)
-    struck = [_struck(one, slots) for one in rows.signed(tx.session, batch.id)]
+    struck = [as_struck(one, slots) for one in rows.signed(tx.session, batch.id)]
     corrected = rules.corrected(json.loads(batch.public_bundle or b""), lines, struck, batch.bundle_hash or b"")
     row.replaced_bundle, row.replaced_hash = batch.public_bundle, batch.bundle_hash
     row.replaced_kid, row.replaced_signature = batch.bundle_kid, batch.bundle_signature
@@ -206,7 +206,8 @@ def _place(slot: Slot) -> tuple[str, str, str]:
     return class_of(slot), slot.start.strftime("%H:%M"), slot.guichet
 
 
-def _struck(row: Strike, slots: Mapping[UUID, Slot]) -> Struck:
+def as_struck(row: Strike, slots: Mapping[UUID, Slot]) -> Struck:
+    """A signed strike as the rules see it. ``slots``: those of its draw, by identifier."""
     place = _place(slots[row.slot_id]) if row.slot_id else None
     return Struck(Reason(row.reason), row.signed_at or row.asked_at, row.leaf, place)
 

@@ -148,10 +148,6 @@ def by_reference(session: Session, reference: str) -> Demande | None:
     return session.scalar(select(Demande).where(Demande.reference == reference))
 
 
-def by_link(session: Session, link_hash: bytes) -> Demande | None:
-    return session.scalar(select(Demande).where(Demande.link_hash == link_hash))
-
-
 # Made once: every filing asks these three, as plain columns. They look past what the session has not written yet.
 _OF_FORM = select(Demande.id).where(Demande.idempotency_key == bindparam("key"))
 _LIVE_ON_CONTACT = select(func.count()).where(

@@ -342,11 +342,11 @@ def slots_of(session: Session, batch_id: UUID) -> Sequence[BatchSlot]:
 
 
 def parts_of(session: Session, demande_id: UUID, limit: int) -> Sequence[tuple[Batch, BatchLine]]:
-    """The last published draws that list a demande, newest first, each with its line."""
+    """The last draws that list a demande and whose offers were made, newest first, each with its line."""
     rows = session.execute(
         select(Batch, BatchLine)
         .join(BatchLine, BatchLine.batch_id == Batch.id)
-        .where(BatchLine.demande_id == demande_id, Batch.state.in_((BatchState.PUBLISHED, BatchState.OFFERED)))
+        .where(BatchLine.demande_id == demande_id, Batch.state == BatchState.OFFERED)
         .order_by(Batch.number.desc())
         .limit(limit)
     )

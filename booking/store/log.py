@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.store.base import Base, table_of
 from booking.store.demande import Demande
+from booking.store.draw import BatchLine
 
 
 class LogEntry(Base):
@@ -29,7 +30,7 @@ class LogEntry(Base):
     entry: Mapped[bytes]
     leaf: Mapped[bytes]
     salt_sealed: Mapped[bytes | None]
-    """Erased with the identity: that is the erasure; the leaf stays, unlinkable."""
+    """Ties the leaf to an identity; without it the leaf is unlinkable. Nothing erases it yet (docs/exploitation.md)."""
     promised_at: Mapped[datetime]
     promise_kid: Mapped[str] = mapped_column(String(32))
     promise: Mapped[bytes]
@@ -163,6 +164,13 @@ def first_leaves(session: Session, territory: str, family: str) -> dict[UUID, by
         .order_by(LogEntry.promised_at.desc(), LogEntry.id.desc())
     )
     return {demande_id: leaf for demande_id, leaf in rows}  # noqa: C416  (mypy knows no dict of rows)
+
+
+def strayed(session: Session, batch_id: UUID) -> int:
+    """How many lines of a draw name another demande than the one for which their leaf was made."""
+    own = (LogEntry.leaf == BatchLine.leaf) & (LogEntry.demande_id == BatchLine.demande_id)
+    lines = select(func.count()).select_from(BatchLine).outerjoin(LogEntry, own)
+    return session.scalar(lines.where(BatchLine.batch_id == batch_id, LogEntry.id.is_(None))) or 0
 
 
 def nodes(session: Session, height: int, first: int, count: int) -> list[bytes]:

@@ -214,18 +214,20 @@ def test_a_class_that_is_not_given_out_is_no_fault() -> None:
 
 
 def test_an_empty_draw_is_a_draw() -> None:
-    public, full = bundles([])
-    assert rules.check_public(canonical(public), verifies) == []
-    assert rules.check_full(canonical(full), verifies) == []
+    assert rules.check_full(canonical(bundles([])[1]), verifies) == []
 
 
 # --- bundles -------------------------------------------------------------------------------------------------
 
 
 def test_honest_bundles_are_found_honest() -> None:
-    public, full = bundles()
-    assert rules.check_public(canonical(public), verifies) == []
-    assert rules.check_full(canonical(full), verifies) == []
+    assert rules.check_full(canonical(bundles()[1]), verifies) == []
+
+
+def test_a_full_bundle_says_the_outcome_of_which_it_was_made() -> None:
+    outcome = rules.run(LINES, CAPACITY, rules.seed(committed(), SIGNATURE))
+    assert rules.outcome_of(bundles()[1]) == outcome
+    assert len(outcome.placed) < len(outcome.ranks)
 
 
 def test_a_public_bundle_shows_no_half_day_and_no_slot_beside_a_leaf() -> None:
@@ -258,17 +260,15 @@ def test_people_are_counted_by_fives(people: int, said: int) -> None:
 
 @pytest.mark.parametrize(("drawn", "said"), [(1, 0), (4, 0), (5, 3)])
 def test_the_odds_of_a_handful_of_lines_would_be_their_half_days(drawn: int, said: int) -> None:
-    """R-120: the full bundle is the public one and what it opens; both are found right."""
+    """R-120"""
     public, full = bundles([one for one in LINES if one.code == rules.DRAWN][:drawn])
     assert len(public["compatible"]) == said
-    assert rules.check_public(canonical(public), verifies) == []
     assert rules.check_full(canonical(full), verifies) == []
-    shown = {**public, "compatible": [{"class": CLASSES[0], "places": 2, "waiting": 1}]}
-    assert rules.check_public(canonical(shown), verifies)
+    shown = {**full, "compatible": [{"class": CLASSES[0], "places": 2, "waiting": 1}]}
+    assert rules.check_full(canonical(shown), verifies) == ["compatible"]
 
 
 FULL_BYTES = canonical(bundles()[1])
-PUBLIC_BYTES = canonical(bundles()[0])
 
 
 @given(st.integers(0, len(FULL_BYTES) - 1), st.integers(1, 255))
@@ -279,22 +279,6 @@ def test_every_changed_byte_of_a_full_bundle_is_seen(position: int, mask: int) -
     evidence = FULL_BYTES.index(b'"evidence":') + len(b'"evidence":')
     if not evidence <= position < FULL_BYTES.index(b',"last_rank"'):
         assert rules.check_full(bytes(changed), verifies)
-
-
-@given(st.integers(0, len(PUBLIC_BYTES) - 1), st.integers(1, 255))
-def test_every_changed_byte_of_a_public_bundle_is_seen_but_what_only_its_signed_hash_covers(
-    position: int, mask: int
-) -> None:
-    changed = bytearray(PUBLIC_BYTES)
-    changed[position] ^= mask
-    found = rules.check_public(bytes(changed), verifies)
-    if not found:
-        before, after = json.loads(PUBLIC_BYTES), json.loads(bytes(changed))
-        for bundle in (before, after):
-            bundle.pop("evidence")
-            for row in bundle["compatible"]:
-                row.pop("waiting")
-        assert after == before
 
 
 def altered(bundle: Mapping[str, Any], change: str) -> dict[str, Any]:
@@ -335,9 +319,9 @@ def test_frauds_are_named(change: str, seen: set[str]) -> None:
 
 
 def test_one_for_true_is_not_the_same_bundle() -> None:
-    public, _ = bundles()
-    public["compatible"][2]["places"] = True
-    assert rules.check_public(canonical(public), verifies) == ["compatible"]
+    _, full = bundles()
+    full["compatible"][2]["places"] = True
+    assert rules.check_full(canonical(full), verifies) == ["compatible"]
 
 
 def test_a_draw_cannot_name_another_round_than_the_first_after_its_hour() -> None:
@@ -345,10 +329,10 @@ def test_a_draw_cannot_name_another_round_than_the_first_after_its_hour() -> Non
     commitment = committed(beacon_round=ROUND + 1)
     outcome = rules.run(LINES, CAPACITY, rules.seed(commitment, local_signature(ROUND + 1)))
     public = rules.public_bundle(json.loads(commitment), [], local_signature(ROUND + 1), LINES, outcome)
-    assert rules.check_public(canonical(public), verifies) == ["round"]
+    full = rules.full_bundle(public, LINES, outcome)
+    assert rules.check_full(canonical(full), verifies) == ["round"]
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b'{"commitment":[],"lines":{}}', FULL_BYTES + b" "])
 def test_what_is_no_bundle_is_said_so(data: bytes) -> None:
-    assert rules.check_public(data, verifies) == ["bytes"]
     assert rules.check_full(data, verifies) == ["bytes"]

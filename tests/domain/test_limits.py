@@ -59,14 +59,6 @@ def test_whoever_was_never_seen_is_let_through(now: int, period: int, burst: int
     assert limits.decide(None, now, period, burst) == Decision(True, now + period, 0)
 
 
-def test_several_keys_are_one_decision() -> None:
-    """R-54: a refusal by one key charges none."""
-    rules = {"contact": (10, 1), "network": (1, 100)}
-    assert limits.decide_all({}, 0, rules) == (True, {"contact": 10, "network": 1}, 0)
-    assert limits.decide_all({"contact": 10, "network": 1}, 4, rules) == (False, {}, 6)
-    assert limits.decide_all({"contact": 10, "network": 500}, 4, rules)[2] == 397
-
-
 def limit(**changes: object) -> Limit:
     values: dict[str, object] = {
         "action": "filing",

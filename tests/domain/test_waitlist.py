@@ -133,8 +133,7 @@ def test_filing_earlier_never_gives_a_later_cohort(hours: int, more: int) -> Non
 
 def test_a_message_that_did_not_arrive_is_nobodys_silence() -> None:
     """R-23"""
-    assert waitlist.pause_reason(delivery_failed=False) is PauseReason.SILENCE
-    failed = Pause(waitlist.pause_reason(delivery_failed=True), AT, silences_before=3)
+    failed = Pause(PauseReason.DELIVERY_FAILURE, AT, silences_before=3)
     assert waitlist.keeps_cohort(failed, AT + timedelta(days=89))
 
 

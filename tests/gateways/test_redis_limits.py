@@ -57,11 +57,21 @@ def test_the_script_agrees_with_the_model_over_many_instants(redis: Redis) -> No
 
 
 def test_a_refusal_by_one_key_counts_on_no_other(redis: Redis) -> None:
+    """R-54"""
     limits = RedisLimits(redis, [limit(count=1), limit(key="all", count=2)])
     limits.check("file", {"contact": "a", "all": ""}, START)
     with pytest.raises(TooMany):
         limits.check("file", {"contact": "a", "all": ""}, START)
     limits.check("file", {"contact": "b", "all": ""}, START)
+
+
+def test_of_several_waits_the_longest_is_announced(redis: Redis) -> None:
+    """R-54"""
+    limits = RedisLimits(redis, [limit(count=1), limit(key="all", count=1, per_s=3600)])
+    limits.check("file", {"contact": "a", "all": ""}, START)
+    with pytest.raises(TooMany) as refused:
+        limits.check("file", {"contact": "a", "all": ""}, START)
+    assert refused.value.retry_after_s == 3600
 
 
 def test_what_is_counted_cannot_be_read_in_redis(redis: Redis) -> None:

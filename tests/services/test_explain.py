@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 
 from booking.domain.accounts import Role
-from booking.domain.demande import Availability, Contact, Half
+from booking.domain.demande import Availability, Contact, DemandeState, Half
 from booking.domain.errors import Forbidden, NotFound
 from booking.domain.explain import Part, Why
 from booking.domain.identity import BirthDate, Identity
@@ -20,10 +20,11 @@ from booking.domain.slots import DrawKind, SlotState
 from booking.domain.waitlist import FreezeCode
 from booking.gateways import words
 from booking.ports import World
-from booking.services import convocation, draw, explain, slots
+from booking.services import convocation, draw, explain, slots, strike
 from booking.services.filing import Receipt
 from booking.services.transaction import USAGER
-from booking.store.draw import BatchLine
+from booking.store.convocation import Convocation
+from booking.store.draw import Batch, BatchLine, BatchState
 from booking.store.slots import Slot
 from tests.support import filings
 from tests.support.fakes import START
@@ -71,6 +72,19 @@ def test_before_the_first_draw_there_is_nothing_to_explain(open_world: World) ->
     assert parts(open_world, person(open_world, "Un").demande_id) == ()
 
 
+def test_nothing_is_said_of_a_draw_before_its_offers(open_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-63: a place that is still to be offered is not one that was lost."""
+    one = person(open_world, "Un")
+    steps = draw.STEPS
+    monkeypatch.setattr(draw, "STEPS", steps[:-1])
+    drawn(open_world)
+    assert parts(open_world, one.demande_id) == ()
+    with open_world.reading() as session:
+        published = session.scalars(select(Batch.id).where(Batch.state == BatchState.PUBLISHED)).one()
+    steps[-1](open_world, published)
+    assert [part.why for part in parts(open_world, one.demande_id)] == [Why.PLACED]
+
+
 def test_placed_and_not_placed_with_ranks_and_public_numbers(open_world: World) -> None:
     """R-63"""
     people = [person(open_world, name) for name in NAMES]
@@ -113,6 +127,32 @@ def test_who_refused_is_drawn_again_in_the_same_group(open_world: World) -> None
     second, first = parts(open_world, one.demande_id)
     assert (first.cohort, second.cohort) == (1, 1)
     assert second.why is Why.NO_PLACE_FITS
+
+
+def strike_place(world: World, slot_id: UUID) -> None:
+    with world.reading() as session:
+        batch_id = session.scalars(select(Batch.id).where(Batch.state == BatchState.OFFERED)).one()
+    asker, signer = filings.agent(world, Role.SUPERVISOR), filings.agent(world, Role.SUPERVISOR)
+    asked = strike.ask_place(world, asker, TERRITORY, batch_id, slot_id, "place_not_there")
+    strike.countersign(world, signer, TERRITORY, asked)
+
+
+def test_a_place_kept_after_a_correction_is_said_to_be_kept(open_world: World) -> None:
+    """R-63, R-87: the first one refused, and that place is struck; the last one, who confirmed, is not asked again."""
+    people = [person(open_world, name) for name in NAMES[:2]]
+    keep(open_world, 2)
+    drawn(open_world)
+    first, last = sorted(people, key=lambda one: parts(open_world, one.demande_id)[0].rank or 0)
+    convocation.confirm(open_world, last.demande_id, "page", USAGER)
+    convocation.decline(open_world, first.demande_id, "page", USAGER)
+    with open_world.reading() as session:
+        wanted = select(Convocation.slot_id).where(Convocation.demande_id == first.demande_id)
+        refused = session.scalars(wanted).one()
+    strike_place(open_world, refused)
+    assert filings.row(open_world, last.demande_id).state is DemandeState.CONFIRMED
+    [part] = parts(open_world, last.demande_id)
+    assert (part.why, part.placed) == (Why.PLACED, False)
+    assert not replace(part, last_rank=9).served_after
 
 
 def test_an_attached_entry_hears_no_rank_and_no_reason(open_world: World) -> None:

@@ -20,6 +20,7 @@ from booking.store.journal import JournalRow
 from booking.store.log import LogEntry, LogHead
 from tests.support import filings
 from tests.support.filings import AMINATA, MAIL, NOBODY, OTHER, by_staff, entries, row
+from tests.support.proofs import included
 
 
 @pytest.fixture
@@ -211,8 +212,8 @@ def test_a_receipt_is_proved_to_be_in_the_log_once_a_head_covers_it(world: World
         assert proof is not None
         assert receipt.log is not None
         assert proof.leaf == receipt.log.leaf
-        assert log.rules.verify_inclusion(proof.leaf, proof.position, proof.size, proof.path, proof.root)
-        assert not log.rules.verify_inclusion(bytes(32), proof.position, proof.size, proof.path, proof.root)
+        assert included(proof.leaf, proof.position, proof.size, proof.path, proof.root)
+        assert not included(bytes(32), proof.position, proof.size, proof.path, proof.root)
 
 
 # --- the journal ---------------------------------------------------------------------------------------------

@@ -216,6 +216,7 @@ def calls(world: World) -> list[dict[str, Any]]:
 
 
 def test_an_offer_that_reaches_nobody_pauses_without_penalty_and_somebody_telephones(world: World) -> None:
+    """R-23"""
     held = offered(world, filings.MAIL)
     down(world, InvalidInput("address_refused"))
     assert outbox.deliver(world).failed == 1

@@ -12,7 +12,7 @@ from booking.domain.accounts import Role
 from booking.domain.errors import Conflict
 from booking.domain.identity import BirthDate, Identity
 from booking.ports import MovableClock, World
-from booking.services import draw, slots, strike
+from booking.services import alerts, draw, slots, strike
 from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.draw import Batch, BatchState
@@ -70,6 +70,61 @@ def test_nothing_is_drawn_from_a_list_that_is_not_the_one_promised(
     with world.reading() as session:
         assert [one.state for one in session.scalars(select(Batch).where(Batch.number == 1))] == [BatchState.COMMITTED]
         assert session.scalars(select(Convocation.id)).all() == []
+
+
+def altered_before_its_offers(world: World, monkeypatch: pytest.MonkeyPatch, change: str) -> UUID:
+    """A draw whose rows are changed by hand once it is published; it stops there."""
+
+    def by_hand(world: World, batch_id: UUID) -> None:
+        with world.sessions() as session:
+            if session.get_one(Batch, batch_id).state is BatchState.PUBLISHED:
+                session.execute(text(change))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(draw, "STEPS", (*draw.STEPS[:-1], by_hand, draw.STEPS[-1]))
+        with pytest.raises(Conflict, match="result_altered"):
+            draw.run_now(world, TERRITORY, FAMILY, "system")
+    with world.reading() as session:
+        return session.scalars(select(Batch.id).where(Batch.state == BatchState.PUBLISHED)).one()
+
+
+def offers(world: World) -> int:
+    with world.reading() as session:
+        return len(session.scalars(select(Convocation.id)).all())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE batch_line SET rank = 4 - rank",
+        "UPDATE batch_line SET placed_slot_id = NULL WHERE rank = 1",
+        "UPDATE batch_line SET placed_slot_id = (SELECT id FROM slot WHERE id NOT IN"
+        " (SELECT slot_id FROM batch_slot) ORDER BY id LIMIT 1) WHERE rank = 1",
+        "UPDATE batch_line SET demande_id = (SELECT demande_id FROM batch_line WHERE rank = 2) WHERE rank = 1",
+        "UPDATE batch SET full_bundle_sealed = public_bundle",
+        "UPDATE batch SET full_bundle_sealed = NULL",
+    ],
+)
+def test_nothing_is_offered_from_a_result_that_is_not_the_one_sealed(
+    world: World, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """R-151: the draw waits as it is, and is said to be late."""
+    altered_before_its_offers(world, monkeypatch, change)
+    assert offers(world) == 0
+    clock = world.clock
+    assert isinstance(clock, MovableClock)
+    clock.advance(timedelta(minutes=16))
+    assert "draws_late" in {alert.code for alert in alerts.alerts(world)}
+
+
+def test_a_result_put_right_again_is_offered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-151"""
+    turned = "UPDATE batch_line SET rank = 4 - rank"
+    batch_id = altered_before_its_offers(world, monkeypatch, turned)
+    with world.sessions() as session:
+        session.execute(text(turned))
+    draw.advance(world, batch_id)
+    assert offers(world) == 3
 
 
 def test_a_commitment_made_late_names_a_round_that_nobody_knows(world: World) -> None:

@@ -9,7 +9,6 @@ from hashlib import sha256
 import pytest
 from sqlalchemy import Engine, event, insert, text
 
-from booking.domain import log as rules
 from booking.domain.errors import InvalidInput
 from booking.domain.log import EntryType, Tree
 from booking.ports import World
@@ -20,6 +19,7 @@ from booking.store.demande import Demande
 from booking.store.log import LogEntry
 from tests.support import filings
 from tests.support.filings import by_staff
+from tests.support.proofs import consistent
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_sequencer_keeps_subtrees_and_they_give_the_roots_of_all_leaves(worl
         for size in (1, 15, 16, 255, 256, 1111, 1300):
             assert proofs.root_at(session, size) == tree.root(size)
     proof = proofs.consistency_of(world, 300, 1300)
-    assert rules.verify_consistency(300, tree.root(300), 1300, tree.root(), proof.path)
+    assert consistent(300, tree.root(300), 1300, tree.root(), proof.path)
     assert (proof.old_root, proof.root) == (tree.root(300), tree.root())
 
 

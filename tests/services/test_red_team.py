@@ -35,6 +35,7 @@ from booking.store import log as log_rows
 from booking.store.demande import Demande
 from tests.support import filings, tsa
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.proofs import all_leaves, consistent
 from tests.support.tsa import Authority
 from verifier import independence, verify_draw
 
@@ -137,7 +138,7 @@ def right(said: str) -> bool:
 
 
 def test_without_fraud_nothing_is_flagged(drawn: World, stranger: Stranger) -> None:
-    leaves = publications.all_leaves(drawn).encode()
+    leaves = all_leaves(drawn).encode()
     assert right(stranger("verify_draw.py", full(drawn, 1), full(drawn, 2)))
     assert right(stranger("verify_log.py", leaves, "--tirages", public(drawn, 1), public(drawn, 2)))
     assert right(stranger("verify_draw.py", forged(full(drawn, 1), lines_of(full(drawn, 1)))))
@@ -149,7 +150,7 @@ def test_a_ghost_entry_after_the_head(drawn: World, stranger: Stranger) -> None:
     ghost = replace(lines_of(honest)[-1], leaf=hashlib.sha256(b"ghost").digest(), code="W", classes=())
     draw_of_insider = forged(honest, [*lines_of(honest), ghost])
     assert right(stranger("verify_draw.py", draw_of_insider))
-    said = stranger("verify_log.py", publications.all_leaves(drawn).encode(), "--tirages", draw_of_insider)
+    said = stranger("verify_log.py", all_leaves(drawn).encode(), "--tirages", draw_of_insider)
     assert "[fantôme]" in said
     assert ghost.leaf.hex() in said
 
@@ -159,7 +160,7 @@ def test_a_log_rewritten_to_hold_the_ghost(drawn: World, stranger: Stranger) -> 
     with drawn.reading() as session:
         head = log_rows.last_head(session)
     assert head is not None
-    leaves = publications.all_leaves(drawn).splitlines()
+    leaves = all_leaves(drawn).splitlines()
     rewritten = "\n".join([hashlib.sha256(b"ghost").hexdigest(), *leaves]).encode()
     kept = f"{head.size}:{head.root.hex()}"
     assert right(stranger("verify_log.py", "\n".join(leaves).encode(), "--tete", kept))
@@ -175,7 +176,7 @@ def test_a_back_dated_entry(drawn: World, stranger: Stranger) -> None:
     next(row for row in after["lines"] if row["leaf"] == newcomer["leaf"])["cohort"] = 1
     assert "[racine]" in stranger("verify_draw.py", after)
     aged = [replace(one, cohort=1) if one.leaf.hex() == newcomer["leaf"] else one for one in lines_of(honest)]
-    leaves = publications.all_leaves(drawn).encode()
+    leaves = all_leaves(drawn).encode()
     said = stranger("verify_log.py", leaves, "--tirages", public(drawn, 1), forged(honest, aged))
     assert "à faire expliquer" in said
     assert newcomer["leaf"] in said
@@ -225,7 +226,7 @@ def test_a_silent_second_draw(drawn: World, stranger: Stranger) -> None:
     )
     assert right(stranger("verify_draw.py", again))
     assert "[engagement]" in stranger("verify_draw.py", again, "--engagement", kept)
-    leaves = publications.all_leaves(drawn).encode()
+    leaves = all_leaves(drawn).encode()
     assert "[suite]" in stranger("verify_log.py", leaves, "--tirages", again, public(drawn, 2))
 
 
@@ -307,7 +308,7 @@ def test_a_leaf_re_pointed_to_a_buyer(world: World, stranger: Stranger) -> None:
     receipt = filed.log
     assert receipt is not None
     log.sequence(world)
-    kept = publications.all_leaves(world).encode()
+    kept = all_leaves(world).encode()
     with world.sessions() as session:
         demande = session.get(Demande, filed.demande_id)
         row = log_rows.entries_of(session, filed.demande_id)[0]
@@ -341,12 +342,12 @@ def test_heads_at_each_freeze_are_published_and_are_what_the_commitment_names(dr
 
 def test_two_heads_of_one_log_agree_and_a_contradiction_shows(drawn: World) -> None:
     old, new = (head["size"] for head in publications.heads(drawn)[:2])
-    leaves = [bytes.fromhex(leaf) for leaf in publications.all_leaves(drawn).split()]
+    leaves = [bytes.fromhex(leaf) for leaf in all_leaves(drawn).split()]
     path = proofs.consistency_of(drawn, old, new).path
     root = Tree(leaves[:new]).root()
-    assert log_rules.verify_consistency(old, Tree(leaves[:old]).root(), new, root, path)
+    assert consistent(old, Tree(leaves[:old]).root(), new, root, path)
     other = Tree([bytes(32), *leaves[1:old]]).root()
-    assert not log_rules.verify_consistency(old, other, new, root, path)
+    assert not consistent(old, other, new, root, path)
 
 
 # --- order by the hour of filing ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,6 +30,7 @@ from tests.support import filings
 from tests.support.fakes import Sender
 from tests.support.filings import CONFIG, FAMILY, TERRITORY
 from tests.support.tsa import Authority
+from verifier import verify_date
 
 DELEGATES = [
     {"code": "association", "name": "Une association", "email": "bureau@association.example"},
@@ -282,7 +284,8 @@ def test_one_head_a_day_is_witnessed(scene: Scene) -> None:
     assert heads(scene.world) == [(1, ["rfc3161"])]
     data, token = publications.head(scene.world, 1)
     assert token is not None
-    assert scene.world.witness.read(token, data) == datetime.fromisoformat(publications.heads(scene.world)[0]["at"])
+    said_at = datetime.fromisoformat(publications.heads(scene.world)[0]["at"])
+    assert verify_date.stamped(token) == (sha256(data).digest(), said_at)
     filings.by_staff(scene.world, identity=filings.OTHER)
     scene.go_on(60)
     second = planned(scene.world)

@@ -133,9 +133,6 @@ class NobodyWitnesses:
     def stamp(self, data: bytes) -> Stamp:
         raise Unavailable("witness_none")
 
-    def read(self, stamp: bytes, data: bytes) -> datetime | None:
-        return None
-
 
 @dataclass
 class NoHolidays:

@@ -23,6 +23,7 @@ from booking.store.log import LogEntry
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.proofs import all_leaves
 from verifier import verify_log
 
 Run = Callable[..., tuple[int, str]]
@@ -303,7 +304,7 @@ def test_the_leaf_of_the_receipt_is_compared(drawn: World, run: Run, tmp_path: P
     assert run("--preuve", inclusion, "--tete", head, "--feuille", mine)[0] == 0
     assert "[feuille]" in run("--preuve", inclusion, "--tete", head, "--feuille", OTHER_ROOT)[1]
     leaves = tmp_path / "registre.txt"
-    leaves.write_text(publications.all_leaves(drawn))
+    leaves.write_text(all_leaves(drawn))
     assert run(leaves, "--feuille", mine)[0] == 0
     assert run(leaves, "--feuille", f" {mine.upper()}\n")[0] == 0
     for no_leaf in ("ab", mine[2:], "feuille"):

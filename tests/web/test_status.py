@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from booking.domain.canonical import canonical
 from booking.domain.demande import DemandeState
-from booking.domain.log import promise_bytes, verify_inclusion
+from booking.domain.log import promise_bytes
 from booking.gateways.catalogues import LANGUAGES
 from booking.ports import World
 from booking.services import demande as verbs
@@ -20,6 +20,7 @@ from booking.store.demande import Demande
 from booking.web.app import create_app
 from tests.support import filings
 from tests.support.pages import is_well_built, press
+from tests.support.proofs import included
 
 
 @pytest.fixture
@@ -366,7 +367,7 @@ def test_the_proof_that_a_leaf_is_in_the_log_follows_within_the_hour(
     assert proof["leaf"] == filed.log.leaf.hex()
     path = [bytes.fromhex(node) for node in proof["path"]]
     head = proof["head"]
-    assert verify_inclusion(filed.log.leaf, proof["position"], head["size"], path, bytes.fromhex(head["root"]))
+    assert included(filed.log.leaf, proof["position"], head["size"], path, bytes.fromhex(head["root"]))
     assert "preuve.json" in client.get(at(filed, "/recu")).text
 
 
