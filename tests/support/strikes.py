@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -12,10 +13,11 @@ from sqlalchemy import select
 from booking.domain.accounts import Actor, Role
 from booking.domain.demande import Contact
 from booking.domain.identity import BirthDate, Identity
-from booking.domain.slots import SlotState
+from booking.domain.slots import DrawKind, PlannedDraw, SlotState
 from booking.ports import World
-from booking.services import draw, publications, strike
+from booking.services import draw, publications, slots, strike
 from booking.services.filing import Receipt
+from booking.services.transaction import transaction
 from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
@@ -54,6 +56,13 @@ def drawn(world: World, people: int, places: int) -> UUID:
     assert batch(world, batch_id).state is BatchState.OFFERED
     assert places
     return batch_id
+
+
+def planned(world: World, kind: DrawKind = DrawKind.MAIN) -> UUID:
+    """A draw whose list is frozen now, in an hour at the earliest."""
+    with transaction(world) as tx:
+        when = PlannedDraw(kind, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
+        return slots.plan_batch(tx, TERRITORY, FAMILY, when).id
 
 
 def batch(world: World, batch_id: UUID) -> Batch:
