@@ -18,12 +18,12 @@ from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from booking.domain.slots import DrawKind, PlannedDraw, SlotState
+from booking.domain.slots import DrawKind, SlotState
 from booking.gateways import words
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
 from booking.services import convocation, dossier, draw, explain, files, publications, slots, strike
-from booking.services.transaction import USAGER, transaction
+from booking.services.transaction import USAGER
 from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
@@ -39,6 +39,7 @@ from tests.support.strikes import (
     leaves,
     live,
     person,
+    planned,
     public,
     strike_leaf,
     strike_place,
@@ -271,9 +272,7 @@ def test_only_a_false_input_of_this_draw_is_struck(world: World, leaf: str | Non
 
 def committed(world: World) -> UUID:
     person(world)
-    with transaction(world) as tx:
-        when = PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
-        batch_id = slots.plan_batch(tx, TERRITORY, FAMILY, when).id
+    batch_id = planned(world)
     draw.advance(world, batch_id)
     assert batch(world, batch_id).state is BatchState.COMMITTED
     return batch_id
@@ -302,6 +301,17 @@ def test_a_commitment_is_voided_before_its_round_and_nobody_loses_a_turn(world: 
 def public_cohorts(world: World) -> list[int | None]:
     with world.reading() as session:
         return list(session.scalars(select(Demande.cohort)))
+
+
+def test_the_places_of_a_voided_draw_are_for_the_next_one_the_nightly_included(world: World) -> None:
+    """R-83: those that are too near for the next main draw would otherwise be in no draw at all."""
+    batch_id = committed(world)
+    frozen = set(places_of(world, batch_id))
+    strike.void(world, supervisor(world), TERRITORY, batch_id, "machine_failure")
+    night = planned(world, DrawKind.NIGHTLY)
+    draw.advance(world, night)
+    assert batch(world, night).state is BatchState.COMMITTED
+    assert set(places_of(world, night)) == frozen
 
 
 def test_once_the_round_exists_nothing_is_voided(world: World) -> None:
