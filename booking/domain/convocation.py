@@ -90,6 +90,16 @@ def _last_evening(at: datetime, zone: tzinfo, is_holiday: IsHoliday) -> datetime
     return _evening(on, zone)
 
 
+def in_time(now_at: datetime, slot_at: datetime, zone: tzinfo, letter_days: int | None) -> bool:
+    """Whether a slot is far enough ahead to be offered, or given to who accepts in advance (R-32, R-149).
+
+    More than 24 real hours, because a place given back later helps nobody; with ``letter_days``, when only a letter
+    reaches the person, that many local dates as well.
+    """
+    days = (slot_at.astimezone(zone).date() - now_at.astimezone(zone).date()).days
+    return slot_at - now_at > timedelta(hours=HOURS_BEFORE_SLOT) and days >= (letter_days or 0)
+
+
 def offer_deadline(sent_at: datetime, slot_at: datetime, zone: tzinfo, is_holiday: IsHoliday) -> datetime:
     """The instant (UTC) until which an offer can be answered (R-30 to R-32).
 

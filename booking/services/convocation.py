@@ -99,6 +99,8 @@ def offer(
     Raises Conflict when the slot or the person is already taken, or when it is too late to ask.
     """
     voices = persons.voices(tx.session, demande, attached=attached)
+    if not in_time(tx, voices, slot, territory):
+        raise Conflict("offer_too_late")
     if persons.is_firm(voices):
         return appoint(tx, demande, slot, territory, STANDING, batch_id)
     expires_at = _deadline(tx, slot, territory)
@@ -109,12 +111,22 @@ def offer(
     return held
 
 
+def in_time(tx: Transaction, voices: Sequence[Demande], slot: Slot, territory: Territory) -> bool:
+    """Whether a slot is far enough ahead for a person, given who hears for them: a letter needs more days (R-149)."""
+    letter_days = None
+    if all(voice.contact_digest is None for voice in voices):
+        family = configuration.current(tx.session, tx.now).catalogue.families[slot.family]
+        letter_days = family.lead.letter_days
+    return rules.in_time(tx.now, slot.start_at, territory.zone, letter_days)
+
+
 def appoint(
     tx: Transaction, demande: Demande, slot: Slot, territory: Territory, by: str, batch_id: UUID | None = None
 ) -> Convocation:
     """An appointment at once: a standing acceptance, a planned urgent slot, a call at short notice.
 
-    Called by the rules that allocate, never with a choice from outside. Raises Conflict.
+    Called by the rules that allocate, never with a choice from outside; how near the slot may be is for them to say:
+    who answers a call or stands at the counter needs no letter. Raises Conflict.
     """
     held = _hold(tx, demande, slot, batch_id)
     held.firm = True

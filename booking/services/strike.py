@@ -16,7 +16,7 @@ from uuid import UUID
 from booking.domain import strike as rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.errors import Conflict, InvalidInput, NotFound
-from booking.domain.slots import DrawKind, SlotState
+from booking.domain.slots import SlotState
 from booking.domain.strike import Corrected, Reason, Struck
 from booking.ports import World
 from booking.services import convocation, regive, witness
@@ -35,6 +35,9 @@ from booking.store.strike import Strike
 def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str) -> None:
     """``committed`` → ``voided``: the number stays, the places go to the next draw, everybody keeps their cohort.
 
+    The places stay published by it, because the commitment stays public: a nightly draw may take them too, or those too
+    near for the next main draw would be in none.
+
     Only while the beacon's round does not exist yet, by a clock that is not behind the journal. Raises NotFound,
     Forbidden, InvalidInput('void_reason'), Conflict('round_is_out' | 'draw_not_voidable' | 'clock_backwards').
     """
@@ -50,8 +53,6 @@ def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str
         for slot in slot_rows.of_batch(tx.session, batch.id):
             if slot.state is SlotState.COMMITTED:
                 convocation.move(slot, SlotState.OPEN)
-            if batch.kind is DrawKind.MAIN and slot.published_in_id == batch.id:
-                slot.published_in_id = None
         batch.state, batch.voided_reason, batch.voided_at = BatchState.VOIDED, str(why), tx.now
         tx.note(actor, "draw_voided", f"batch:{batch.id}", territory, number=batch.number, reason=str(why))
         witness.tell_voided(tx, batch)

@@ -104,6 +104,22 @@ def test_an_offer_after_the_limit_is_not_sent() -> None:
     assert error.value.code == "offer_too_late"
 
 
+@pytest.mark.parametrize(
+    ("now", "slot", "letter_days", "enough"),
+    [
+        ("2026-03-10 12:00", "2026-03-11 12:00", None, False),
+        ("2026-03-10 12:00", "2026-03-11 12:01", None, True),
+        ("2026-03-28 12:00", "2026-03-29 12:30", None, False),  # 23 real hours and a half: summer time begins
+        ("2026-03-12 23:59", "2026-03-27 08:00", 15, True),  # whole dates, as a freeze counts them
+        ("2026-03-13 00:01", "2026-03-27 18:00", 15, False),
+        ("2026-03-12 10:00", "2026-03-12 18:00", 0, False),  # a letter is never a reason for less
+    ],
+)
+def test_what_is_far_enough_ahead(now: str, slot: str, letter_days: int | None, enough: bool) -> None:
+    """R-32, R-149"""
+    assert convocation.in_time(local(now).astimezone(UTC), local(slot).astimezone(UTC), PARIS, letter_days) is enough
+
+
 moments = st.integers(0, 365 * 24 * 60).map(lambda m: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=m))
 
 

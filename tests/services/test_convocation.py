@@ -17,8 +17,9 @@ from booking.domain.slots import SlotState
 from booking.ports import World
 from booking.services import convocation, demande, draw, persons, slots, status
 from booking.store.convocation import Convocation
+from booking.store.demande import Demande
 from booking.store.slots import Slot
-from tests.support import filings
+from tests.support import filings, strikes
 from tests.support.filings import FAMILY, TERRITORY
 
 EVERY_DAY = Availability(frozenset({("mont-de-marsan", day, half) for day in range(5) for half in Half}))
@@ -120,6 +121,35 @@ def test_a_unanimous_no_is_a_no(open_world: World) -> None:
     convocation.decline(open_world, two, "page", "usager")
     convocation.decline(open_world, one, "page", "usager")
     assert filings.row(open_world, one).state is DemandeState.WAITING
+
+
+@pytest.mark.parametrize(
+    ("contact", "before", "state"),
+    [
+        (Contact(postal="1 rue des Pins, 40000 Mont-de-Marsan"), timedelta(days=15), DemandeState.CONFIRMED),
+        (Contact(postal="1 rue des Pins, 40000 Mont-de-Marsan"), timedelta(days=14), DemandeState.WAITING),
+        (Contact(postal="1 rue des Pins, 40000 Mont-de-Marsan"), timedelta(days=-1), DemandeState.WAITING),
+        (Contact(email="a@exemple.invalid"), timedelta(hours=25), DemandeState.CONFIRMED),
+        (Contact(email="a@exemple.invalid"), timedelta(hours=23), DemandeState.WAITING),
+    ],
+)
+def test_a_standing_acceptance_has_its_limit_too(
+    open_world: World, contact: Contact, before: timedelta, state: DemandeState
+) -> None:
+    """R-149: the value came so late that only ``before`` remains until the only place."""
+    strikes.keep_places(open_world, 1)
+    identity = Identity("Personne", "Alix", BirthDate(1980, 5, 12), "Dax", "FR")
+    demande_id = filings.by_staff(open_world, identity=identity, contact=contact, availability=EVERY_DAY).demande_id
+    with open_world.sessions() as session:
+        session.get_one(Demande, demande_id).firm = True
+    batch_id = strikes.planned(open_world)
+    draw.advance(open_world, batch_id)
+    with open_world.reading() as session:
+        start_at = session.scalars(select(Slot.start_at).where(Slot.state == SlotState.COMMITTED)).one()
+    forward(open_world, start_at - before - open_world.clock.now())
+    draw.advance(open_world, batch_id)
+    demande = filings.row(open_world, demande_id)
+    assert (demande.state, demande.priority) == (state, 1 if state is DemandeState.CONFIRMED else 0)
 
 
 def test_a_closure_gives_priority_and_tells(offered: tuple[World, UUID]) -> None:

@@ -55,11 +55,11 @@ def given(world: World) -> dict[str, Any]:
 def offer(world: World, **changes: Any) -> Convocation:
     receipt = filings.by_staff(world, **changes)
     slots.plan(world)
-    in_a_week = world.clock.now() + timedelta(days=7)
+    in_time = world.clock.now() + timedelta(days=16)  # also for who is reached by letter only
     with transaction(world) as tx:
         slot = tx.session.scalars(
             select(Slot)
-            .where(Slot.family == filings.FAMILY, Slot.state == SlotState.OPEN, Slot.start_at > in_a_week)
+            .where(Slot.family == filings.FAMILY, Slot.state == SlotState.OPEN, Slot.start_at > in_time)
             .order_by(Slot.start_at)
         ).first()
         assert slot is not None

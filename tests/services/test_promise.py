@@ -12,10 +12,11 @@ from booking.domain.accounts import Role
 from booking.domain.errors import Conflict
 from booking.domain.identity import BirthDate, Identity
 from booking.ports import MovableClock, World
-from booking.services import alerts, draw, slots, strike
+from booking.services import alerts, bundles, draw, slots, strike
 from booking.store import draw as rows
+from booking.store.base import insert_all, table_of
 from booking.store.convocation import Convocation
-from booking.store.draw import Batch, BatchState
+from booking.store.draw import Batch, BatchLine, BatchState
 from booking.store.journal import JournalRow
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
@@ -125,6 +126,30 @@ def test_a_result_put_right_again_is_offered(world: World, monkeypatch: pytest.M
         session.execute(text(turned))
     draw.advance(world, batch_id)
     assert offers(world) == 3
+
+
+def test_a_list_put_back_is_drawn_with_the_value_that_it_waited_for(world: World) -> None:
+    """R-127: docs/exploitation.md says how; only the rows that were promised are ever drawn."""
+    batch_id, clock = frozen(world), world.clock
+    assert isinstance(clock, MovableClock)
+    draw.advance(world, batch_id)
+    with world.sessions() as session:
+        promised = session.get_one(Batch, batch_id)
+        kept = [dict(row) for row in session.execute(select(table_of(BatchLine))).mappings()]
+        session.execute(text("UPDATE batch_line SET priority = 0"))
+    clock.advance(timedelta(hours=2))
+    with pytest.raises(Conflict, match="list_altered"):
+        draw.advance(world, batch_id)
+    assert len(list(bundles.faults(world))) == 1
+    with world.sessions() as session:
+        session.execute(delete(BatchLine))
+        insert_all(session, BatchLine, kept)
+    assert list(bundles.faults(world)) == []
+    draw.advance(world, batch_id)
+    with world.reading() as session:
+        found = session.get_one(Batch, batch_id)
+    assert (found.state, found.beacon_round) == (BatchState.OFFERED, promised.beacon_round)
+    assert found.commitment == promised.commitment
 
 
 def test_a_commitment_made_late_names_a_round_that_nobody_knows(world: World) -> None:

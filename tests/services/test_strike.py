@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
 from booking.clock import SimulatedClock
-from booking.domain.accounts import Actor, Role
 from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
-from booking.domain.demande import Contact, DemandeState
+from booking.domain.demande import DemandeState
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
-from booking.domain.identity import BirthDate, Identity
-from booking.domain.slots import DrawKind, PlannedDraw, SlotState
+from booking.domain.slots import DrawKind, SlotState
 from booking.gateways import words
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
 from booking.services import convocation, dossier, draw, explain, files, publications, slots, strike
-from booking.services.filing import Receipt
-from booking.services.transaction import USAGER, transaction
+from booking.services.transaction import USAGER
 from booking.store import draw as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
-from booking.store.draw import Batch, BatchSlot, BatchState
+from booking.store.draw import BatchSlot, BatchState
 from booking.store.slots import Slot
 from tests.support import filings, papers
 from tests.support.filings import FAMILY, TERRITORY
+from tests.support.strikes import (
+    batch,
+    demande_of,
+    drawn,
+    keep_places,
+    leaves,
+    live,
+    person,
+    planned,
+    public,
+    strike_leaf,
+    strike_place,
+    supervisor,
+)
 
 PROGRAM = Path(__file__).parents[2] / "verifier" / "verify_draw.py"
-_numbers = count(1)
 
 
 @pytest.fixture
@@ -49,76 +56,12 @@ def world(world: World) -> World:
     return world
 
 
-def person(world: World) -> Receipt:
-    number = next(_numbers)
-    name = f"Personne{'abcdefghij'[number % 10] * (1 + number // 10)}"
-    identity = Identity(name, "Alix", BirthDate(1980, 5, 12), "Dax", "FR")
-    return filings.by_staff(world, identity=identity, contact=Contact(email=f"p{number}@exemple.invalid"))
-
-
-def keep_places(world: World, number: int) -> None:
-    """Only some of the open places remain."""
-    with world.sessions() as session:
-        found = session.scalars(select(Slot).where(Slot.family == FAMILY, Slot.state == SlotState.OPEN))
-        for slot in sorted(found, key=lambda slot: slot.start_at)[: -number or None]:
-            slot.state = SlotState.USED
-
-
-def supervisor(world: World) -> Actor:
-    """With the second factor typed at this moment."""
-    return filings.agent(world, Role.SUPERVISOR)
-
-
-def drawn(world: World, people: int, places: int) -> UUID:
-    for _ in range(people):
-        person(world)
-    batch_id = draw.run_now(world, TERRITORY, FAMILY, "system")
-    assert batch(world, batch_id).state is BatchState.OFFERED
-    assert places
-    return batch_id
-
-
-def batch(world: World, batch_id: UUID) -> Batch:
-    with world.reading() as session:
-        found = rows.by_id(session, batch_id)
-        assert found is not None
-        return found
-
-
-def public(world: World, number: int = 1) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(publications.bundle(world, TERRITORY, FAMILY, number))
-    return found
-
-
 def full(world: World, batch_id: UUID) -> bytes:
     with world.reading() as session:
         found = rows.by_id(session, batch_id)
         assert found is not None
         assert found.full_bundle_sealed is not None
         return world.keys.open("batch", "full_bundle_sealed", batch_id, found.full_bundle_sealed)
-
-
-def leaves(world: World, *, placed: bool) -> list[str]:
-    """Of the drawn lines, in the order of their ranks."""
-    found = [row for row in public(world)["lines"] if row.get("placed") is placed]
-    return [row["leaf"] for row in sorted(found, key=lambda row: row["rank"])]
-
-
-def demande_of(world: World, batch_id: UUID, leaf: str) -> Demande:
-    with world.reading() as session:
-        return filings.row(world, rows.people_of(session, batch_id)[bytes.fromhex(leaf)][1])
-
-
-def live(world: World) -> dict[UUID, UUID]:
-    """Demande → the slot that it holds."""
-    with world.reading() as session:
-        held = session.scalars(select(Convocation).where(Convocation.state.in_(("offered", "confirmed"))))
-        return {one.demande_id: one.slot_id for one in held}
-
-
-def strike_leaf(world: World, batch_id: UUID, leaf: str) -> None:
-    asked = strike.ask_leaf(world, supervisor(world), TERRITORY, batch_id, leaf, "double_chance")
-    strike.countersign(world, supervisor(world), TERRITORY, asked)
 
 
 def verified(tmp_path: Path, data: bytes) -> str:
@@ -240,11 +183,6 @@ def places_of(world: World, batch_id: UUID) -> list[UUID]:
         return list(session.scalars(select(BatchSlot.slot_id).where(BatchSlot.batch_id == batch_id)))
 
 
-def strike_place(world: World, batch_id: UUID, slot_id: UUID) -> None:
-    asked = strike.ask_place(world, supervisor(world), TERRITORY, batch_id, slot_id, "place_not_there")
-    strike.countersign(world, supervisor(world), TERRITORY, asked)
-
-
 def test_who_loses_a_struck_place_takes_another_in_the_order_of_the_draw(world: World, tmp_path: Path) -> None:
     """R-87: two of one half-day; the later one gives way and is first in the next draw."""
     keep_places(world, 2)
@@ -334,9 +272,7 @@ def test_only_a_false_input_of_this_draw_is_struck(world: World, leaf: str | Non
 
 def committed(world: World) -> UUID:
     person(world)
-    with transaction(world) as tx:
-        when = PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
-        batch_id = slots.plan_batch(tx, TERRITORY, FAMILY, when).id
+    batch_id = planned(world)
     draw.advance(world, batch_id)
     assert batch(world, batch_id).state is BatchState.COMMITTED
     return batch_id
@@ -365,6 +301,17 @@ def test_a_commitment_is_voided_before_its_round_and_nobody_loses_a_turn(world: 
 def public_cohorts(world: World) -> list[int | None]:
     with world.reading() as session:
         return list(session.scalars(select(Demande.cohort)))
+
+
+def test_the_places_of_a_voided_draw_are_for_the_next_one_the_nightly_included(world: World) -> None:
+    """R-83: those that are too near for the next main draw would otherwise be in no draw at all."""
+    batch_id = committed(world)
+    frozen = set(places_of(world, batch_id))
+    strike.void(world, supervisor(world), TERRITORY, batch_id, "machine_failure")
+    night = planned(world, DrawKind.NIGHTLY)
+    draw.advance(world, night)
+    assert batch(world, night).state is BatchState.COMMITTED
+    assert set(places_of(world, night)) == frozen
 
 
 def test_once_the_round_exists_nothing_is_voided(world: World) -> None:

@@ -57,7 +57,7 @@ def client(app: Flask, hall: World) -> FlaskClient:
 def offered(world: World, actor: Actor, name: str, contact: Contact) -> None:
     """A place is proposed to somebody whom no message reaches."""
     receipt = register(world, actor, name, contact=contact)
-    slot_id = slot(world, day(world) + timedelta(days=12), time(10), state=SlotState.COMMITTED)
+    slot_id = slot(world, day(world) + timedelta(days=16), time(10), state=SlotState.COMMITTED)
     with transaction(world) as tx:
         demande, row = tx.session.get(Demande, receipt.demande_id), tx.session.get(Slot, slot_id)
         assert demande is not None
