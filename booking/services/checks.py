@@ -13,7 +13,7 @@ from booking.domain import identity as identity_rules
 from booking.domain.accounts import Actor, Role
 from booking.domain.checks import CodeOutcome, CodeState
 from booking.domain.correction import Correction
-from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof
+from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof, that_count
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
 from booking.domain.identity import Identity
 from booking.domain.log import EntryType
@@ -349,7 +349,8 @@ def _join(tx: Transaction, moved: Demande, person_id: UUID) -> None:
         for entry in [second, *rows.attached_entries(tx.session, second.id)]:
             entry.attached_to_id = main.id
         persons.index(tx, second)
-    tx.session.flush()
+        tx.session.flush()
+        _revoke_weaker(tx, main, SYSTEM)
     for entry in group:
         entry.person_id = person_id
     tx.note(SYSTEM, "persons_joined", f"demande:{moved.id}", moved.territory, person=f"person:{person_id}")
@@ -369,12 +370,19 @@ def _take_over(tx: Transaction, demande: Demande, actor: Actor | str) -> None:
     """The strongest proof speaks for the person: weaker entries lose their links, the oldest keeps leaf and cohort."""
     demande.proof = Proof.DOCUMENT
     main = persons.main_of(tx.session, demande, lock=True)
-    weaker = [entry for entry in persons.voices(tx.session, main) if entry.proof < Proof.DOCUMENT]
+    revoked = _revoke_weaker(tx, main, actor)
+    tx.note(actor, "document_seen", f"demande:{demande.id}", demande.territory, revoked=revoked)
+
+
+def _revoke_weaker(tx: Transaction, main: Demande, actor: Actor | str) -> int:
+    entries = [main, *rows.attached_entries(tx.session, main.id)]
+    proven = that_count(entries)
+    weaker = [entry for entry in entries if entry not in proven and entry.revoked_at is None]
     for entry in weaker:
         persons.revoke(tx, entry)
-    if weaker and main is not demande:
+    if main in weaker:
         _cancel_penalties(tx, main, actor)
-    tx.note(actor, "document_seen", f"demande:{demande.id}", demande.territory, revoked=len(weaker))
+    return len(weaker)
 
 
 def _cancel_penalties(tx: Transaction, main: Demande, actor: Actor | str) -> None:

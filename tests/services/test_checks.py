@@ -16,7 +16,7 @@ from booking.domain.errors import BookingError, Conflict, Forbidden, InvalidInpu
 from booking.domain.identity import BirthDate, Element, Identity
 from booking.domain.slots import DrawKind
 from booking.ports import World
-from booking.services import checks, demande, persons, status
+from booking.services import checks, demande, persons, status, voices
 from booking.store.demande import ContactCode, Demande, PersonKey
 from booking.store.draw import Batch, BatchState
 from tests.support import filings
@@ -258,7 +258,7 @@ def test_a_document_seen_takes_over_what_somebody_else_had_filed(world: World) -
         status.status_by_code(world, usurper.reference, usurper.code, "192.0.2.0/24")
     assert status.status_by_link(world, person.link).state is DemandeState.WAITING
     with world.reading() as session:
-        assert [voice.id for voice in persons.voices(session, main)] == [own.id]
+        assert [voice.id for voice in voices.of_person(session, main)] == [own.id]
         assert persons.drawn_availability(main, [own]) == mornings
 
 

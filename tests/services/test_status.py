@@ -231,6 +231,30 @@ def test_main_and_attached_read_the_same_page_for_the_same_queries(
     assert first == second
 
 
+@pytest.mark.parametrize("values", STATES, ids=lambda values: str(values.get("state", values)))
+def test_without_a_document_a_page_is_that_of_a_demande_which_is_alone(
+    world: World, engine: Engine, values: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-34: whatever the person whose document was seen holds, waits for or did."""
+    monkeypatch.setattr(Recent, "KEPT_S", 3600.0)
+    shown, guess = filings.guessed(world)
+    lone = filings.proven(world, identity=OTHER, contact=ELSEWHERE)
+    with world.sessions() as session:
+        main = session.get(Demande, shown.demande_id)
+        assert main is not None
+        for name, value in values.items():
+            setattr(main, name, value)
+        main.still_needed_asked_at = main.paused_at = world.clock.now()
+    pages = []
+    for receipt in (lone, guess):
+        world.recent.forget(Kind.FIGURES)
+        with counted(engine) as asked:
+            page = of(world, receipt.link)
+        pages.append((shared(page), asked))
+    assert pages[0] == pages[1]
+    assert page.state is DemandeState.WAITING
+
+
 def test_the_same_mails_leave_whether_or_not_another_entry_exists(world: World) -> None:
     pair(world)
     first, second = posted(world, "filed")
