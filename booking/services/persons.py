@@ -335,7 +335,7 @@ def _promote(tx: Transaction, gone: Demande, before: DemandeState, left: Sequenc
     heir = left[0]
     for entry in left:
         entry.attached_to_id = heir.id if entry is not heir else None
-    holding = convocations.live_of(tx.session, gone.id, lock=True) if speaks(heir, gone) else None
+    holding = convocations.live_of(tx.session, gone.id, lock=True)
     if holding is not None:
         holding.demande_id = heir.id
         _inherit(tx, heir, before)

@@ -262,6 +262,20 @@ def test_a_document_seen_takes_over_what_somebody_else_had_filed(world: World) -
         assert persons.drawn_availability(main, [own]) == mornings
 
 
+def test_a_document_shown_again_revokes_who_came_since_and_forgives_nothing(world: World) -> None:
+    """R-59: the guesser's link is dead at last; what the person owed under their own name stays owed."""
+    filings.proven(world, contact=filings.GUESSER)
+    own = by_staff(world, document_seen="passport")
+    guess = filings.proven(world, contact=Contact(email="autre@exemple.invalid"))
+    main = row(world, own.demande_id).attached_to_id
+    assert main is not None
+    penalise(world, main, refusals=1)
+    checks.document_seen(world, own.demande_id, agent(world), "passport")
+    with pytest.raises(NotFound):
+        status.status_by_link(world, guess.link)
+    assert row(world, main).refusals == 1
+
+
 def test_nothing_changes_for_an_entry_of_the_same_proof(world: World) -> None:
     first = by_staff(world, document_seen="passport")
     penalise(world, first.demande_id, refusals=1)
@@ -359,3 +373,16 @@ def test_a_document_may_show_that_two_entries_are_one_person(world: World) -> No
     assert [entry.attached_to_id for entry in found] == [None, first.demande_id, first.demande_id]
     assert len({entry.person_id for entry in found}) == 1
     assert list(world.waitlist.scopes[f"{TERRITORY}/{FAMILY}"]) == [str(first.demande_id)]
+
+
+def test_entries_of_another_need_joined_by_a_correction_yield_to_a_document_too(world: World) -> None:
+    """R-59"""
+    other_need = {"motif": "permis-fabrication", "availability": Availability(frozenset({("dax", 1, Half.AM)}))}
+    usurper = by_staff(world, identity=DIALO, contact=filings.GUESSER, **other_need)
+    wait(world, days=1)
+    own = by_staff(world, document_seen="passport", **other_need)
+    here = by_staff(world, identity=DIALO)
+    checks.correct_identity(world, here.demande_id, AMINATA, agent(world), "passport", frozenset())
+    assert row(world, own.demande_id).attached_to_id == usurper.demande_id
+    with pytest.raises(NotFound):
+        status.status_by_link(world, usurper.link)
