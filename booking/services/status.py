@@ -192,13 +192,11 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
     zone = in_force.territory(entry.territory).zone
     state = voices.seen_state(session, entry, main, held)
     contact = persons.contact_of(world, entry)
-    secrets = persons.secrets_of(world, entry)
     answer_on = _answer_before_on(entry, main, zone) if state is DemandeState.WAITING else None
     return Status(
         demande_id=entry.id,
         reference=entry.reference,
-        link=secrets.link if secrets else None,
-        code=secrets.code if secrets else None,
+        **_secrets(world, entry),
         territory=entry.territory,
         family=entry.family,
         motif=entry.motif,
@@ -224,6 +222,11 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
         pausing=_pausing(entry, main, now, zone) if state is DemandeState.PAUSED else None,
         held=_held(session, held, entry) if held and state in HOLDING else None,
     )
+
+
+def _secrets(world: World, entry: Demande) -> dict[str, Any]:
+    secrets = persons.secrets_of(world, entry)
+    return {"link": secrets.link if secrets else None, "code": secrets.code if secrets else None}
 
 
 def _deadline(

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from booking.domain.accounts import Role
 from booking.domain.convocation import ConvocationState
-from booking.domain.demande import Availability, Contact, DemandeState, Half, Proof
+from booking.domain.demande import Availability, Contact, DemandeState, Half
 from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.slots import SlotState
 from booking.ports import World
@@ -226,54 +226,6 @@ def test_a_revoked_entry_never_inherits(world: World) -> None:
     assert world.waitlist.scopes[SCOPE].get(str(usurper.demande_id)) is None
 
 
-def test_without_a_document_an_entry_inherits_nothing_from_one_with_it(world: World) -> None:
-    """R-34"""
-    shown, guess = filings.guessed(world)
-    _, slot_id = hold(world, shown.demande_id)
-    change(world, guess.demande_id, cohort=7)
-    demande.withdraw(world, shown.demande_id)
-    assert slot_state(world, slot_id) is SlotState.OPEN
-    found = row(world, guess.demande_id)
-    assert (found.state, found.attached_to_id, found.cohort) == (DemandeState.WAITING, None, 7)
-    assert world.waitlist.scopes[SCOPE] == {str(guess.demande_id): 7}
-
-
-def test_an_entry_with_a_document_inherits_before_an_older_one_without(world: World) -> None:
-    """R-34"""
-    shown, guess = filings.guessed(world)
-    second = by_staff(world, contact=ELSEWHERE)
-    change(world, second.demande_id, proof=Proof.DOCUMENT)
-    _, slot_id = hold(world, shown.demande_id)
-    demande.withdraw(world, shown.demande_id)
-    assert row(world, second.demande_id).state is DemandeState.CONFIRMED
-    assert slot_state(world, slot_id) is SlotState.CONFIRMED
-    found = row(world, guess.demande_id)
-    assert (found.state, found.attached_to_id) == (DemandeState.WAITING, second.demande_id)
-
-
-def test_what_a_usurper_began_ends_with_the_person_who_took_it_over(world: World) -> None:
-    """R-59: nobody speaks for it any more, and whoever files under the name afterwards inherits nothing."""
-    usurper = filings.proven(world, contact=ELSEWHERE)
-    own = by_staff(world, document_seen="passport")
-    guess = filings.proven(world, contact=filings.GUESSER)
-    _, slot_id = hold(world, usurper.demande_id)
-    demande.withdraw(world, own.demande_id)
-    assert slot_state(world, slot_id) is SlotState.OPEN
-    assert [row(world, one.demande_id).state for one in (usurper, own)] == [DemandeState.WITHDRAWN] * 2
-    found = row(world, guess.demande_id)
-    assert (found.state, found.attached_to_id) == (DemandeState.WAITING, None)
-
-
-def test_an_entry_without_a_document_outlives_a_person_who_was_received(world: World) -> None:
-    """Its page would else tell that somebody was."""
-    shown, guess = filings.guessed(world)
-    with world.sessions() as session:
-        tx = demande.Transaction(world, session, world.clock.now())
-        persons.end(tx, persons.main_of(session, row(world, shown.demande_id)), DemandeState.SERVED, "system", "served")
-    found = row(world, guess.demande_id)
-    assert (found.state, found.attached_to_id) == (DemandeState.WAITING, None)
-
-
 def test_attached_entries_end_with_a_person_who_was_received(world: World) -> None:
     main, attached = by_staff(world), by_staff(world, contact=ELSEWHERE)
     with world.sessions() as session:
@@ -343,29 +295,6 @@ def test_one_entry_of_several_cannot_pause_the_person(world: World) -> None:
     assert row(world, main.demande_id).state is DemandeState.PAUSED
     demande.still_needed(world, attached.demande_id)
     assert row(world, main.demande_id).state is DemandeState.WAITING
-
-
-def test_an_entry_without_a_document_pauses_itself_alone(world: World) -> None:
-    """R-34"""
-    shown, guess = filings.guessed(world)
-    demande.pause(world, shown.demande_id)
-    assert [row(world, one.demande_id).state for one in (shown, guess)] == [DemandeState.PAUSED, DemandeState.WAITING]
-    wait(world, days=1)
-    demande.pause(world, guess.demande_id)
-    demande.still_needed(world, guess.demande_id)
-    found = row(world, shown.demande_id)
-    assert (found.state, found.last_sign_at < world.clock.now()) == (DemandeState.PAUSED, True)
-    assert row(world, guess.demande_id).state is DemandeState.WAITING
-
-
-def test_a_pause_of_its_own_ends_once_the_entry_speaks_for_the_person(world: World) -> None:
-    """R-59"""
-    _, own = filings.guessed(world)
-    demande.pause(world, own.demande_id)
-    checks.document_seen(world, own.demande_id, agent(world), "passport")
-    demande.still_needed(world, own.demande_id)
-    found = row(world, own.demande_id)
-    assert (found.state, found.pause_reason) == (DemandeState.WAITING, None)
 
 
 def test_a_place_that_is_held_is_not_paused(world: World) -> None:
@@ -467,20 +396,3 @@ def test_the_question_goes_to_every_contact_of_the_person(world: World) -> None:
         "aminata@exemple.invalid",
         "autre@exemple.invalid",
     ]
-
-
-def test_time_passes_for_an_entry_without_a_document_as_if_it_were_alone(world: World) -> None:
-    """R-34: asked, paused and closed on the days of a demande that nothing is attached to."""
-    shown, guess = filings.guessed(world)
-    lone = filings.proven(world, identity=OTHER, contact=ELSEWHERE)
-    told: dict[str, set[str]] = {}
-    for _ in range(24):
-        wait(world, weeks=1)
-        demande.still_needed(world, shown.demande_id)
-        demande.expire(world)
-        states = {row(world, receipt.demande_id).state for receipt in (guess, lone)}
-        told = {name: {str(sent["to"]) for sent in posted(world, name)} for name in ("still_needed", "closed")}
-        assert len(states) == 1
-        assert all(len(to) in (0, 2) for to in told.values())
-    assert (states, told["closed"]) == ({DemandeState.CLOSED}, {filings.GUESSER.email, ELSEWHERE.email})
-    assert row(world, shown.demande_id).state is DemandeState.WAITING

@@ -11,18 +11,18 @@ from itertools import count
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
-from booking.domain.demande import Availability, Contact, DemandeState, Half
+from booking.domain.demande import Contact, DemandeState
 from booking.domain.draw import check_full, commitment_hash
 from booking.domain.errors import Conflict, Forbidden, Unavailable
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, SlotState
 from booking.ports import World
 from booking.services import demande as demandes
-from booking.services import draw, persons, slots
+from booking.services import draw, slots
 from booking.services.filing import Receipt
 from booking.store import draw as rows
 from booking.store.convocation import Convocation
@@ -368,45 +368,6 @@ def test_an_attached_entry_adds_no_line_of_its_own(open_world: World) -> None:
         "a@exemple.invalid",
         "b@exemple.invalid",
     }
-
-
-def test_without_a_document_an_entry_is_told_of_the_draw_like_one_that_is_alone(open_world: World) -> None:
-    """R-34: its page says that it waits, whatever the person whose document was seen got."""
-    shown, guess = filings.guessed(open_world)
-    drawn(open_world)
-    assert filings.row(open_world, shown.demande_id).state is DemandeState.OFFERED
-    assert [sent["reference"] for sent in filings.posted(open_world, "still_here")] == [guess.reference]
-    demandes.pause(open_world, guess.demande_id)
-    drawn(open_world)
-    assert len(filings.posted(open_world, "still_here")) == 1
-
-
-def test_a_pause_of_one_entry_alone_stops_its_news_alone(open_world: World) -> None:
-    one, two = (filings.by_staff(open_world, contact=Contact(email=f"{name}@exemple.invalid")) for name in "ab")
-    demandes.pause(open_world, two.demande_id)
-    with open_world.sessions() as session:
-        session.execute(update(Slot).values(state=SlotState.USED))
-    drawn(open_world)
-    assert [sent["reference"] for sent in filings.posted(open_world, "still_here")] == [one.reference]
-
-
-def test_an_entry_without_a_document_shortens_no_letter(open_world: World) -> None:
-    """R-19: whoever is reached by letter only has the time that a letter takes, whatever mailbox a guesser gave."""
-    every_day = Availability(frozenset({("mont-de-marsan", day, half) for day in range(5) for half in Half}))
-    postal = Contact(postal="1 rue des Pins, 40000 Mont-de-Marsan")
-    by_letter, by_mail = (
-        person(open_world, contact=postal, availability=every_day),
-        person(open_world, availability=every_day),
-    )
-    shown, _ = filings.guessed(open_world, availability=every_day)
-    with open_world.sessions() as session:
-        persons.seal_contact(open_world, session.get(Demande, shown.demande_id), postal)
-    open_world.clock.advance(timedelta(days=3))  # type: ignore[attr-defined]
-    found = drawn(open_world)
-    with open_world.reading() as session:
-        lines = session.scalars(select(BatchLine).where(BatchLine.batch_id == found.id, BatchLine.code == "W"))
-        classes = {line.demande_id: line.classes for line in lines}
-    assert classes[shown.demande_id] == classes[by_letter.demande_id] != classes[by_mail.demande_id]
 
 
 def test_a_night_with_nobody_to_give_to_has_no_number(open_world: World) -> None:
