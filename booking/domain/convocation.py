@@ -6,7 +6,7 @@ Source: allocation.md 2, 3 and 6. Rules R-30 to R-43 of docs/regles.md.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -143,21 +143,6 @@ def reminder_due(slot_at: datetime, now_at: datetime, zone: tzinfo) -> bool:
 
 
 # --- answers, and what they cost -------------------------------------------------------------------------
-
-
-def joint_state(
-    answers: Sequence[ConvocationState | None], *, now_at: datetime, deadline_at: datetime
-) -> ConvocationState:
-    """State of one offer sent to several attached contacts, from the answer of each (None: none yet) (R-34).
-
-    Any one may confirm. Refused only when all refuse; at the deadline, refusals mixed with silence are a silence, the
-    milder of the two. ``answers`` hold ``confirmed``, ``declined`` or None.
-    """
-    if ConvocationState.CONFIRMED in answers:
-        return ConvocationState.CONFIRMED
-    if answers and all(answer is ConvocationState.DECLINED for answer in answers):
-        return ConvocationState.DECLINED
-    return ConvocationState.SILENT if now_at >= deadline_at else ConvocationState.OFFERED
 
 
 @dataclass(frozen=True, slots=True)

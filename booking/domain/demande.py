@@ -5,10 +5,11 @@ Source: ../shared design, allocation.md sections 2, 3 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol, TypeVar
 
 from booking.domain.errors import Conflict
 
@@ -160,22 +161,19 @@ def provisional_until(filed_at: datetime) -> datetime:
     return filed_at + timedelta(days=PROVISIONAL_DAYS)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One of several entries of one person for one family, as the rule of attachment sees it."""
+class Proven(Protocol):
+    """Anything said by somebody whose identity is known so well."""
 
-    demande_id: str
-    filed_at: datetime
-    proof: Proof
-    availability: Availability = field(compare=False)
+    @property
+    def proof(self) -> Proof: ...
 
 
-def availability_for_draw(main: Entry, attached: Iterable[Entry]) -> Availability:
-    """Availabilities that the draw uses: those of the best proof, joined at equal proof (allocation.md 2)."""
-    entries = [main, *attached]
-    best = max(entry.proof for entry in entries)
-    chosen = [entry.availability for entry in entries if entry.proof == best]
-    result = chosen[0]
-    for availability in chosen[1:]:
-        result = result.joined(availability)
-    return result
+Said = TypeVar("Said", bound=Proven)
+
+
+def that_count(entries: Sequence[Said]) -> list[Said]:
+    """Of what one person said in several entries: what came with a document; all of it where none was seen (R-19).
+
+    A contact that answered is no better than a declaration: a code proves a mailbox, never who reads it.
+    """
+    return [entry for entry in entries if entry.proof is Proof.DOCUMENT] or list(entries)

@@ -19,7 +19,7 @@ from booking.domain.errors import InvalidInput, NotFound
 from booking.domain.territory import Territory
 from booking.domain.waitlist import FreezeCode
 from booking.ports import World
-from booking.services import configuration, persons, waitlist
+from booking.services import configuration, persons, voices, waitlist
 from booking.services.configuration import Rules
 from booking.services.documents import PDF, Document
 from booking.services.guichet import spoken_name
@@ -98,12 +98,12 @@ def zone_of(world: World, facts: Facts) -> str:
 
 def _facts(tx: Transaction, demande: Demande, in_force: Rules) -> Facts:
     session, territory = tx.session, in_force.territory(demande.territory)
-    main = persons.main_of(session, demande)
+    main = persons.spoken_for(session, demande)
     identity = persons.identity_of(tx.world, demande)
     taken_part = _draws(session, demande, main, territory.zone)
     held = _held(session, demande, main)
     outlook = waitlist.outlook(tx.world, session, main.territory, main.family, demande.cohort)
-    state = persons.seen_state(session, demande, main, convocations.live_of(session, main.id))
+    state = voices.seen_state(session, demande, main, convocations.live_of(session, main.id))
     waits = state is DemandeState.WAITING
     leaf = next(iter(leaves.entries_of(session, demande.id)), None)
     return Facts(
@@ -157,7 +157,7 @@ def _held(session: Session, demande: Demande, main: Demande) -> list[Convocation
     """Offers and appointments that this entry may know of: its own, and those of its main one since it was admitted."""
     found = {one.id: one for one in convocations.of_demande(session, demande.id)}
     others = convocations.of_demande(session, main.id)
-    found |= {one.id: one for one in others if persons.hears(demande, main, one.offered_at)}
+    found |= {one.id: one for one in others if voices.hears(demande, main, one.offered_at)}
     return sorted(found.values(), key=lambda one: one.offered_at)
 
 

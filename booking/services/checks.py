@@ -1,125 +1,29 @@
-"""Is the contact real, is it one person: one-time codes, admission under the person's keys, documents seen by staff."""
+"""Is it one person: admission under the person's keys, documents seen by staff. Codes are in services/codes.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
-from booking.domain import checks as rules
 from booking.domain import correction as correction_rules
 from booking.domain import identity as identity_rules
 from booking.domain.accounts import Actor, Role
-from booking.domain.checks import CodeOutcome, CodeState
 from booking.domain.correction import Correction
-from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof
-from booking.domain.errors import Conflict, Forbidden, InvalidInput, TooMany
+from booking.domain.demande import LIVE_STATES, Contact, DemandeState, Proof, that_count
+from booking.domain.errors import Conflict, Forbidden
 from booking.domain.identity import Element, Identity
 from booking.domain.log import EntryType
 from booking.domain.waitlist import Freeze, PauseReason, cohort_of_filing
 from booking.ports import World
 from booking.services import alike, configuration, leaves, log, persons, spellings, waitlist
-from booking.services.notices import tell, written_ways
+from booking.services.notices import tell
 from booking.services.persons import Secrets
-from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
+from booking.services.transaction import SYSTEM, Transaction, attempt
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import draw as draws
-from booking.store.base import insert_now
-from booking.store.demande import ContactCode, Demande, Person, PersonKey
-
-# --- one-time codes ------------------------------------------------------------------------------------------
-
-
-def send_code(world: World, demande_id: UUID) -> None:
-    """Send another code to the contact of a demande. TooMany('code_resend') says how long to wait.
-
-    A demande that is unknown, over, proven already or without contact answers in the same way and gets nothing.
-    """
-    with world.reading() as session:
-        found = rows.by_id(session, demande_id)
-        counted = found.contact_digest.hex() if found and found.contact_digest else str(demande_id)
-    world.limits.check("send_code", {"contact": counted}, world.clock.now())
-
-    def act(tx: Transaction) -> int:
-        demande = rows.by_id(tx.session, demande_id, lock=True)
-        return post_code(tx, demande) if demande and _may_prove(demande) else 0
-
-    wait_s = attempt(world, act)
-    if wait_s:
-        raise TooMany("code_resend", retry_after_s=wait_s)
-
-
-def _may_prove(demande: Demande) -> bool:
-    return demande.state in LIVE_STATES and demande.proof is Proof.DECLARED and demande.contact_digest is not None
-
-
-def post_code(tx: Transaction, demande: Demande) -> int:
-    """Make a code and post it, by mail before SMS; or the seconds to wait, when the contact got too many.
-
-    Nothing for a fixed line only: that person confirms as those without a contact do (R-132).
-    """
-    ways, digest = written_ways(persons.contact_of(tx.world, demande)), demande.contact_digest
-    if not ways or digest is None:
-        return 0
-    channel, to = ways[0]
-    sent = rows.codes_sent(tx.session, digest, tx.now - timedelta(days=1))
-    wait_s = rules.resend_wait_s(tuple(sent), tx.now)
-    if wait_s:
-        return wait_s
-    code_id, code = tx.new_id(), rules.one_time_code(tx.world.entropy.token_bytes(3))
-    row = ContactCode(
-        id=code_id,
-        demande_id=demande.id,
-        digest=tx.world.keys.digest("contact_code", code_id.bytes + code.encode())[1],
-        sent_at=tx.now,
-        expires_at=CodeState(tx.now).expires_at,
-    )
-    insert_now(tx.session, row)
-    words = {"code": code, "valid_min": rules.CODE_MINUTES, "reference": demande.reference}
-    tx.post(f"contact_code:{code_id}", channel, "contact_code", demande.lang, to, words, demande.id)
-    return 0
-
-
-def verify_code(world: World, demande_id: UUID, typed: str) -> None:
-    """The contact is proven: a provisional demande is admitted and waits. The same right code twice is once.
-
-    Raises InvalidInput with the field ``code``: code_wrong, code_expired, code_exhausted, code_used. An unknown demande
-    says code_wrong. The attempt counts even though it fails.
-    """
-    world.limits.check("verify_code", {"demande": str(demande_id)}, world.clock.now())
-    outcome = attempt(world, lambda tx: _try_code(tx, demande_id, rules.normalise_code(typed)))
-    if outcome is not CodeOutcome.ACCEPTED:
-        raise InvalidInput(outcome, fields={"code": str(outcome)})
-
-
-def _try_code(tx: Transaction, demande_id: UUID, code: str) -> CodeOutcome:
-    demande = rows.by_id(tx.session, demande_id, lock=True)
-    row = rows.latest_code(tx.session, demande_id, lock=True)
-    row_id, digest = (row.id, row.digest) if row else (demande_id, b"")
-    candidates = tx.world.keys.digests("contact_code", row_id.bytes + code.encode())
-    matches = persons.one_fits(candidates, digest)
-    if row is None or demande is None or demande.state not in LIVE_STATES:
-        return CodeOutcome.WRONG
-    state, outcome = rules.attempt_code(
-        CodeState(row.sent_at, row.attempts, row.used_at is not None), matches=matches, now_at=tx.now
-    )
-    row.attempts = state.attempts
-    if outcome is CodeOutcome.ACCEPTED:
-        row.used_at = tx.now
-        _prove_contact(tx, demande)
-    return CodeOutcome.ACCEPTED if outcome is CodeOutcome.USED and matches else outcome
-
-
-def _prove_contact(tx: Transaction, demande: Demande) -> None:
-    proof = max(demande.proof, Proof.CONTACT)
-    if demande.state is DemandeState.PROVISIONAL:
-        admit(tx, demande, proof, USAGER)
-    else:
-        demande.proof = proof
-        tx.note(USAGER, "contact_proven", f"demande:{demande.id}", demande.territory)
-
+from booking.store.demande import Demande, Person, PersonKey
 
 # --- admission -----------------------------------------------------------------------------------------------
 
@@ -354,7 +258,8 @@ def _join(tx: Transaction, moved: Demande, person_id: UUID) -> None:
         for entry in [second, *rows.attached_entries(tx.session, second.id)]:
             entry.attached_to_id = main.id
         persons.index(tx, second)
-    tx.session.flush()
+        tx.session.flush()
+        _revoke_weaker(tx, main, SYSTEM)
     for entry in group:
         entry.person_id = person_id
     tx.note(SYSTEM, "persons_joined", f"demande:{moved.id}", moved.territory, person=f"person:{person_id}")
@@ -374,12 +279,19 @@ def _take_over(tx: Transaction, demande: Demande, actor: Actor | str) -> None:
     """The strongest proof speaks for the person: weaker entries lose their links, the oldest keeps leaf and cohort."""
     demande.proof = Proof.DOCUMENT
     main = persons.main_of(tx.session, demande, lock=True)
-    weaker = [entry for entry in persons.voices(tx.session, main) if entry.proof < Proof.DOCUMENT]
+    revoked = _revoke_weaker(tx, main, actor)
+    tx.note(actor, "document_seen", f"demande:{demande.id}", demande.territory, revoked=revoked)
+
+
+def _revoke_weaker(tx: Transaction, main: Demande, actor: Actor | str) -> int:
+    entries = [main, *rows.attached_entries(tx.session, main.id)]
+    proven = that_count(entries)
+    weaker = [entry for entry in entries if entry not in proven and entry.revoked_at is None]
     for entry in weaker:
         persons.revoke(tx, entry)
-    if weaker and main is not demande:
+    if main in weaker:
         _cancel_penalties(tx, main, actor)
-    tx.note(actor, "document_seen", f"demande:{demande.id}", demande.territory, revoked=len(weaker))
+    return len(weaker)
 
 
 def _cancel_penalties(tx: Transaction, main: Demande, actor: Actor | str) -> None:

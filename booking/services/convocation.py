@@ -22,7 +22,7 @@ from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import PAUSE_KEEPS_COHORT_DAYS, Pause, PauseReason
 from booking.ports import World
-from booking.services import configuration, persons
+from booking.services import configuration, persons, voices
 from booking.services.notices import place_and_hour, tell, tell_each
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import convocation as rows
@@ -98,23 +98,23 @@ def offer(
     Called by the draw, never with a choice from outside. ``attached``: the entries behind it, if they are read already.
     Raises Conflict when the slot or the person is already taken, or when it is too late to ask.
     """
-    voices = persons.voices(tx.session, demande, attached=attached)
-    if not in_time(tx, voices, slot, territory):
+    told = voices.of_person(tx.session, demande, attached=attached)
+    if not in_time(tx, told, slot, territory):
         raise Conflict("offer_too_late")
-    if persons.is_firm(voices):
+    if any(entry.firm for entry in told):
         return appoint(tx, demande, slot, territory, STANDING, batch_id)
     expires_at = _deadline(tx, slot, territory)
     held = _hold(tx, demande, slot, batch_id)
     held.expires_at = expires_at
     params = {**place_and_hour(slot, territory), "expires_at": expires_at.isoformat()}
-    tell_each(tx, voices, "offer", f"offer:{held.id}", params)
+    tell_each(tx, told, "offer", f"offer:{held.id}", params)
     return held
 
 
-def in_time(tx: Transaction, voices: Sequence[Demande], slot: Slot, territory: Territory) -> bool:
+def in_time(tx: Transaction, told: Sequence[Demande], slot: Slot, territory: Territory) -> bool:
     """Whether a slot is far enough ahead for a person, given who hears for them: a letter needs more days (R-149)."""
     letter_days = None
-    if all(voice.contact_digest is None for voice in voices):
+    if all(entry.contact_digest is None for entry in told):
         family = configuration.current(tx.session, tx.now).catalogue.families[slot.family]
         letter_days = family.lead.letter_days
     return rules.in_time(tx.now, slot.start_at, territory.zone, letter_days)
@@ -214,7 +214,7 @@ def _unanimous(tx: Transaction, demande: Demande, held: Convocation, entry_id: U
         said.said_at = tx.now
     tx.session.flush()
     said_no = {refusal.demande_id for refusal in rows.refusals(tx.session, held.id)}
-    return all(voice.id in said_no for voice in persons.voices(tx.session, demande, held.offered_at))
+    return all(voice.id in said_no for voice in voices.of_person(tx.session, demande, held.offered_at))
 
 
 def give_back(world: World, demande_id: UUID, by: str, actor: Actor | str) -> None:
@@ -329,15 +329,13 @@ def release(tx: Transaction, demande: Demande) -> None:
 
 
 def _live(tx: Transaction, demande_id: UUID, actor: Actor | str) -> tuple[Demande, Convocation]:
-    """The demande that stands for ``demande_id`` and what it holds, if that entry may know. Raises NotFound."""
+    """What ``demande_id`` is spoken for and what that holds, if this entry may know. Raises NotFound."""
     entry = demandes.by_id(tx.session, demande_id)
     if entry is None:
         raise NotFound("demande")
-    demande = demandes.by_id(tx.session, entry.attached_to_id or entry.id, lock=True)
-    held = rows.live_of(tx.session, demande.id, lock=True) if demande else None
-    if demande is None or held is None:
-        raise NotFound("offer")
-    if _one_voice(actor) and not persons.hears(entry, demande, held.offered_at):
+    demande = persons.spoken_for(tx.session, entry, lock=True)
+    held = rows.live_of(tx.session, demande.id, lock=True)
+    if held is None or (_one_voice(actor) and not voices.hears(entry, demande, held.offered_at)):
         raise NotFound("offer")
     return demande, held
 

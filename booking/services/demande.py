@@ -21,7 +21,7 @@ from booking.domain.errors import Conflict, InvalidInput
 from booking.domain.territory import Territory
 from booking.domain.waitlist import PauseReason
 from booking.ports import World
-from booking.services import configuration, convocation, persons
+from booking.services import configuration, convocation, persons, voices
 from booking.services.notices import tell
 from booking.services.transaction import SYSTEM, USAGER, Transaction, attempt
 from booking.store import convocation as convocations
@@ -53,7 +53,7 @@ def amend(world: World, demande_id: UUID, availability: Availability, actor: Act
 
     def act(tx: Transaction) -> None:
         entry, main = _entry_and_main(tx, demande_id, actor)
-        if persons.seen_state(tx.session, entry, main, convocations.live_of(tx.session, main.id)) not in AMENDABLE:
+        if voices.seen_state(tx.session, entry, main, convocations.live_of(tx.session, main.id)) not in AMENDABLE:
             raise Conflict("not_amendable")
         territory = configuration.current(tx.session, tx.now).territory(entry.territory)
         check_availability(territory, entry.family, availability)
@@ -91,11 +91,14 @@ def withdraw(world: World, demande_id: UUID, actor: Actor | str = USAGER) -> Non
         entry, main = _entry_and_main(tx, demande_id, actor, live=False)
         if entry.state is DemandeState.WITHDRAWN:
             return
-        if main is entry and not [voice for voice in persons.voices(tx.session, main) if voice is not entry]:
-            convocation.release(tx, entry)
+        others = [voice for voice in voices.of_person(tx.session, main) if voice is not entry]
+        if not others:
+            convocation.release(tx, main)
         if entry.contact_digest is not None:
             tell(tx, entry, "withdrawn", f"withdrawn:{entry.id}", {}, everybody=False)
         persons.end(tx, entry, DemandeState.WITHDRAWN, actor, "asked")
+        if not others and main is not entry:  # it was revoked: nobody speaks for it any more
+            persons.end(tx, main, DemandeState.WITHDRAWN, actor, "asked")
 
     attempt(world, act)
 
@@ -108,10 +111,10 @@ def still_needed(world: World, demande_id: UUID, actor: Actor | str = USAGER) ->
 
     def act(tx: Transaction) -> None:
         entry, main = _entry_and_main(tx, demande_id, actor)
-        if entry is not main:
-            entry.paused_at = entry.pause_reason = None
-        if main.state is DemandeState.PAUSED:
-            _resume(tx, main)
+        for one in (main, entry):  # an entry may have a pause of its own, from before it spoke for the person
+            if one.state is DemandeState.PAUSED:
+                _resume(tx, one)
+        entry.paused_at = entry.pause_reason = None
         _sign_of_life(tx, entry, main)
         tx.note(actor, "still_needed", f"demande:{entry.id}", entry.territory)
 
@@ -139,7 +142,7 @@ def pause(world: World, demande_id: UUID, actor: Actor | str = USAGER) -> None:
         if main.state is not DemandeState.WAITING:
             raise Conflict("not_waiting")
         entry.paused_at, entry.pause_reason = tx.now, PauseReason.ASKED
-        if all(voice.pause_reason == PauseReason.ASKED for voice in persons.voices(tx.session, main)):
+        if all(voice.pause_reason == PauseReason.ASKED for voice in voices.of_person(tx.session, main)):
             main.paused_at, main.pause_reason = tx.now, PauseReason.ASKED
             persons.move(tx, main, DemandeState.PAUSED)
         _sign_of_life(tx, entry, main)
@@ -234,7 +237,7 @@ def _lapse(tx: Transaction, demande: Demande) -> bool:
 
 
 def _close(tx: Transaction, demande: Demande) -> bool:
-    if demande.state is not DemandeState.PAUSED or demande.attached_to_id is not None:
+    if demande.state is not DemandeState.PAUSED or persons.spoken_for(tx.session, demande) is not demande:
         return False
     tell(tx, demande, "closed", f"closed:{demande.id}", {})
     persons.end(tx, demande, DemandeState.CLOSED, SYSTEM, "paused_too_long")

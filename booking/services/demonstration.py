@@ -21,7 +21,7 @@ from booking.domain.errors import Forbidden
 from booking.domain.guichet import AbsenceReason, Arrival, DocumentKind, Outcome, UrgentMotive
 from booking.domain.slots import at_utc
 from booking.ports import MovableClock, QueueHealth, World
-from booking.services import checks, convocation, demande, draw, filing, guichet, log, outbox, slots, urgent, waitlist
+from booking.services import codes, convocation, demande, draw, filing, guichet, log, outbox, slots, urgent, waitlist
 from booking.services import demonstration_people as people
 from booking.services.demonstration_people import TERRITORY, Need, chance
 from booking.services.guichet import Hall
@@ -168,7 +168,7 @@ def _filing(need: Need) -> Callable[[World], None]:
         actor = staff(world)[clerk] if clerk else None
         receipt = filing.file(world, need.filing, need.key, need.channel, actor)
         if receipt.code_expected and need.proves:
-            checks.verify_code(world, receipt.demande_id, _code_received(world, receipt))
+            codes.verify_code(world, receipt.demande_id, _code_received(world, receipt))
 
     return act
 

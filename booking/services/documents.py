@@ -19,7 +19,7 @@ from booking.domain.guichet import CONTEST_DAYS
 from booking.domain.territory import ChannelKind, SiteKind, Territory
 from booking.domain.waitlist import STILL_NEEDED_ANSWER_DAYS
 from booking.ports import World
-from booking.services import configuration, log, notices, persons, waitlist
+from booking.services import configuration, log, notices, persons, voices, waitlist
 from booking.services.configuration import Rules
 from booking.services.outbox import Errand
 from booking.store import convocation as convocations
@@ -110,7 +110,7 @@ def mailing(world: World, errands: Sequence[Errand]) -> Document:
 
 def _of_errand(world: World, session: Session, in_force: Rules, errand: Errand) -> list[tuple[str, dict[str, Any]]]:
     demande = _demande(session, errand.demande_id)
-    held = convocations.live_of(session, persons.main_of(session, demande).id)
+    held = convocations.live_of(session, persons.spoken_for(session, demande).id)
     slot = slots.by_id(session, held.slot_id) if held else None
     if held is not None and slot is not None and errand.template in _ABOUT_A_SLOT:
         return [("letter", _letter(world, held, slot, demande, in_force, errand.to))]
@@ -232,7 +232,7 @@ def params_now(world: World, session: Session, demande: Demande, in_force: Rules
     today = now.astimezone(zone).date()
     for name in _ANSWER_BEFORE & params.keys():
         if date.fromisoformat(params[name]) < today:
-            params |= _new_limit(persons.main_of(session, demande), errand.template, now, zone)
+            params |= _new_limit(persons.spoken_for(session, demande), errand.template, now, zone)
     return params
 
 
@@ -301,8 +301,8 @@ def _wait(world: World, session: Session, demande: Demande, in_force: Rules) -> 
 
 def _state(session: Session, demande: Demande) -> DemandeState:
     """The state as the page of this entry says it."""
-    main = persons.main_of(session, demande)
-    return persons.seen_state(session, demande, main, convocations.live_of(session, main.id))
+    main = persons.spoken_for(session, demande)
+    return voices.seen_state(session, demande, main, convocations.live_of(session, main.id))
 
 
 def _code(world: World, demande: Demande) -> dict[str, str]:

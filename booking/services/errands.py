@@ -105,7 +105,7 @@ def _opened(world: World, session: Session, errand: Errand) -> ToTell:
     entry = demandes.by_id(session, errand.demande_id)
     if entry is None:
         raise NotFound("demande")
-    main = persons.main_of(session, entry)
+    main = persons.spoken_for(session, entry)
     question = _question(world, session, errand, main)
     # The place of an offer that never arrived went to somebody else: another story is told then.
     lost = errand.template == "offer" and main.pause_reason == PauseReason.DELIVERY_FAILURE

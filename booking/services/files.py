@@ -22,7 +22,7 @@ from booking.domain.errors import Conflict, NotFound
 from booking.domain.identity import Identity
 from booking.domain.log import EntryType
 from booking.ports import World
-from booking.services import configuration, convocation, log, persons, status
+from booking.services import configuration, convocation, log, persons, status, voices
 from booking.services.configuration import Rules
 from booking.services.guichet import journal_read, spoken_name
 from booking.services.persons import Secrets
@@ -193,9 +193,9 @@ def opened(world: World, session: Session, in_force: Rules, demande: Demande, *,
     ``entrusted``: as its own page shows it, which never says that the person has another entry.
     """
     identity = persons.identity_of(world, demande)
-    main = persons.main_of(session, demande)
+    main = persons.spoken_for(session, demande)
     holds = convocations.live_of(session, main.id)
-    state = persons.seen_state(session, demande, main, holds) if entrusted else main.state
+    state = voices.seen_state(session, demande, main, holds) if entrusted else main.state
     shown = holds if state in status.HOLDING or not entrusted else None
     return File(
         id=demande.id,

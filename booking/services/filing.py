@@ -19,7 +19,7 @@ from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, T
 from booking.domain.identity import Identifier, IdentifierKind, Identity
 from booking.domain.territory import Territory
 from booking.ports import World
-from booking.services import checks, configuration, log, persons
+from booking.services import checks, codes, configuration, log, persons
 from booking.services.configuration import Rules
 from booking.services.demande import check_availability
 from booking.services.log import Receipt as LogReceipt
@@ -176,7 +176,7 @@ def _register(
     if demande.state is DemandeState.ADMITTED:
         checks.admit(tx, demande, demande.proof, by)
     elif demande.contact_digest is not None:
-        checks.post_code(tx, demande)
+        codes.post_code(tx, demande)
     return demande
 
 

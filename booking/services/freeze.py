@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from booking.domain import draw as draw_rules
 from booking.domain import slots as slot_rules
 from booking.domain import waitlist as wait_rules
-from booking.domain.demande import Availability, Half
+from booking.domain.demande import Availability, Half, that_count
 from booking.domain.demarche import Family, Lead
 from booking.domain.draw import Line
 from booking.domain.errors import Conflict
@@ -194,7 +194,8 @@ def _line(
         return None
     classes: tuple[str, ...] = ()
     if found.code is FreezeCode.DRAWN:
-        by_letter = all(entry.contact_digest is None for entry in (demande, *attached))
+        heard = [entry for entry in (demande, *attached) if entry.revoked_at is None]
+        by_letter = all(entry.contact_digest is None for entry in that_count(heard))
         classes = reach.classes(persons.drawn_availability(demande, attached), by_letter=by_letter)
     return Line(
         leaf=leaf_of[demande.id],

@@ -11,7 +11,7 @@ from phonenumbers import PhoneNumberType
 
 from booking.domain.demande import Contact
 from booking.domain.territory import Territory
-from booking.services import persons
+from booking.services import persons, voices
 from booking.services.transaction import Transaction
 from booking.store.demande import Demande
 from booking.store.listed import Told
@@ -33,14 +33,14 @@ def tell(
     everybody: bool = True,
     since_at: datetime | None = None,
 ) -> None:
-    """Put ``template`` into the outbox for ``demande`` and, with ``everybody``, for each entry attached to it.
+    """Put ``template`` into the outbox for ``demande``; with ``everybody``, for each entry that speaks for its person.
 
     ``event`` names the event once and for all (``offer:<id>``): said twice, it is sent once. Who has neither mail nor
     telephone gets a letter, printed by the staff; without an address their name goes on the staff's call list, as does
     whoever left a fixed line only (R-132).
     ``since_at``: when what is told began; entries that joined later are not told.
     """
-    tell_each(tx, persons.voices(tx.session, demande, since_at) if everybody else [demande], template, event, params)
+    tell_each(tx, voices.of_person(tx.session, demande, since_at) if everybody else [demande], template, event, params)
 
 
 def tell_each(

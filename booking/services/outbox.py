@@ -19,7 +19,7 @@ from booking.domain.demande import DemandeState
 from booking.domain.errors import BookingError, InvalidInput, NotFound, Unavailable
 from booking.domain.waitlist import PauseReason
 from booking.ports import Message, World
-from booking.services import convocation, notices, persons
+from booking.services import convocation, notices, persons, voices
 from booking.services.transaction import SYSTEM, Transaction, transaction
 from booking.store import demande as demandes
 from booking.store import outbox as rows
@@ -130,8 +130,8 @@ def _hand_to_staff(tx: Transaction, row: OutboxMessage) -> None:
     entry = demandes.by_id(tx.session, row.demande_id) if row.demande_id else None
     if entry is None or row.template in _WORTHLESS_LATER:
         return
-    main = persons.main_of(tx.session, entry, lock=True)
-    entries = [one.id for one in persons.voices(tx.session, main)]
+    main = persons.spoken_for(tx.session, entry, lock=True)
+    entries = [one.id for one in voices.of_person(tx.session, main)]
     tx.session.flush()
     told = rows.of_event(tx.session, entries, row.template, row.created_at)
     if any(one.failed_at is None for one in told):

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
+from functools import reduce
 from hmac import compare_digest
 from typing import Any
 from uuid import UUID
@@ -19,16 +20,14 @@ from sqlalchemy.orm import Session
 
 from booking.domain.accounts import ANYWHERE, Actor, Role
 from booking.domain.checks import mailbox_key, phone_key, reference_from_entropy
-from booking.domain.convocation import ConvocationState
 from booking.domain.demande import (
-    LIVE_STATES,
     Availability,
     Contact,
     DemandeState,
-    Entry,
     Half,
-    availability_for_draw,
+    Proof,
     check_transition,
+    that_count,
 )
 from booking.domain.errors import NotFound
 from booking.domain.identity import BirthDate, Identifier, IdentifierKind, Identity
@@ -39,7 +38,6 @@ from booking.services import log
 from booking.services.transaction import SYSTEM, Transaction, scope_of
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
-from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.listed import Listed, Told
 
@@ -239,10 +237,28 @@ def main_of(session: Session, demande: Demande, *, lock: bool = False) -> Demand
     return found or demande
 
 
-def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande]:
-    """An entry and the one that stands for it, locked; the main one first, so that two verbs never wait for each other.
+def speaks(entry: Demande, main: Demande) -> bool:
+    """Whether ``entry``, attached to ``main`` or ``main`` itself, speaks for the person (R-34).
 
-    Raises NotFound.
+    Whoever filed under a name does, until a document was seen; from then on only an entry with one. A revoked ``main``
+    gave way to such an entry. ``store.demande.stands_apart`` is the opposite, for queries.
+    """
+    proven = main.proof is Proof.DOCUMENT or main.revoked_at is not None
+    return entry.id == main.id or entry.proof is Proof.DOCUMENT or not proven
+
+
+def spoken_for(session: Session, entry: Demande, *, lock: bool = False) -> Demande:
+    """What this entry may know and act on: the demande of its person; itself alone where it does not speak for them.
+
+    Its page, its messages and its verbs are then those of a demande that nothing is attached to, and that waits.
+    """
+    main = main_of(session, entry, lock=lock)
+    return main if speaks(entry, main) else entry
+
+
+def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande]:
+    """An entry and what it is :func:`spoken_for`, locked; the main one first, so that two verbs never wait for each
+    other. Raises NotFound.
     """
     seen = demandes.by_id(session, demande_id)
     if seen is None:
@@ -251,67 +267,12 @@ def entry_and_main(session: Session, demande_id: UUID) -> tuple[Demande, Demande
     entry = demandes.by_id(session, demande_id, lock=True) or seen
     if (entry.attached_to_id or entry.id) != main.id:  # promoted or joined between the two readings
         main = main_of(session, entry, lock=True)
-    return entry, main
-
-
-def voices(
-    session: Session, main: Demande, since_at: datetime | None = None, attached: Sequence[Demande] | None = None
-) -> list[Demande]:
-    """The entries that are written to and whose answer counts: the main one and those attached, unless revoked.
-
-    ``since_at``: when what is spoken of began; whoever joined later does not hear of it. ``attached``: if read already.
-    """
-    entries = [main, *(demandes.attached_entries(session, main.id) if attached is None else attached)]
-    return [entry for entry in entries if entry.revoked_at is None and hears(entry, main, since_at)]
-
-
-def hears(entry: Demande, main: Demande, since_at: datetime | None) -> bool:
-    """Whether ``entry`` may know what began at ``since_at``: who files under a name learns nothing of before."""
-    late = since_at is not None and entry.admitted_at is not None and entry.admitted_at > since_at
-    return entry.id == main.id or not late
-
-
-def seen_state(session: Session, entry: Demande, main: Demande, held: Convocation | None) -> DemandeState:
-    """The state as the page of ``entry`` says it: that of whoever stands for the person, if this entry may know it,
-    except for what it alone did: withdraw, ask for a pause, give the appointment back. ``held``: what ``main`` holds.
-    """
-    served_with_main = entry.state is DemandeState.CLOSED and main.state is DemandeState.SERVED
-    if entry.state not in LIVE_STATES and not served_with_main:
-        return entry.state
-    waits = main.state is DemandeState.WAITING
-    if held is not None:
-        waits = not hears(entry, main, held.offered_at) or _gave_back(session, entry, held)
-    elif main.state is DemandeState.PAUSED:
-        waits = not hears(entry, main, main.paused_at)
-    if waits:
-        return DemandeState.PAUSED if entry.pause_reason == PauseReason.ASKED else DemandeState.WAITING
-    return main.state
-
-
-def _gave_back(session: Session, entry: Demande, held: Convocation) -> bool:
-    """Whether this entry said no to what somebody had confirmed; another one of the person has not."""
-    if held.state is not ConvocationState.CONFIRMED or held.answered_at is None:
-        return False
-    said = convocations.refusals(session, held.id)
-    return any(refusal.demande_id == entry.id and refusal.said_at > held.answered_at for refusal in said)
+    return entry, main if speaks(entry, main) else entry
 
 
 def drawn_availability(main: Demande | Listed, attached: Sequence[Demande | Listed]) -> Availability:
-    """The availability that a freeze takes for ``main``: best proof, joined at equal proof (allocation.md 2)."""
-    if not attached:
-        return availability_of(main)
-    return availability_for_draw(_entry(main), [_entry(entry) for entry in attached])
-
-
-def _entry(demande: Demande | Listed) -> Entry:
-    return Entry(str(demande.id), demande.filed_at, demande.proof, availability_of(demande))
-
-
-def is_firm(entries: Iterable[Demande]) -> bool:
-    """Does the person accept in advance? Those of their :func:`voices` with the best proof say so."""
-    known = list(entries)
-    best = max(entry.proof for entry in known) if known else None
-    return any(entry.firm for entry in known if entry.proof == best)
+    """The availability that a freeze takes for ``main``: joined, of the entries that count (R-19)."""
+    return reduce(Availability.joined, map(availability_of, that_count([main, *attached])))
 
 
 # --- states --------------------------------------------------------------------------------------------------
@@ -347,10 +308,11 @@ def index(tx: Transaction, demande: Demande) -> None:
 def end(tx: Transaction, demande: Demande, state: DemandeState, actor: Actor | str, reason: str) -> None:
     """The demande is over: ``withdrawn``, ``closed`` or ``served``; its leaf is closed in the log.
 
-    When the person's main entry is withdrawn, the oldest attached one takes its place, with its own leaf and cohort,
-    and whatever the person holds stays theirs. However else it ends, the attached entries end with it.
+    When the main entry is withdrawn, the oldest attached one that speaks for the person takes its place, with its own
+    leaf and cohort, and whatever the person holds stays theirs. However else it ends, those entries end with it. One
+    that did not speak goes on as it was, and inherits nothing: the caller released what nobody may have.
     """
-    heirs = demandes.attached_entries(tx.session, demande.id)
+    behind = demandes.attached_entries(tx.session, demande.id)
     before = demande.state
     move(tx, demande, state)
     demande.ended_at = tx.now
@@ -358,28 +320,25 @@ def end(tx: Transaction, demande: Demande, state: DemandeState, actor: Actor | s
         log.append(tx, demande, EntryType.CLOSED, identity_of(tx.world, demande))
     tx.note(actor, f"demande_{state}", f"demande:{demande.id}", demande.territory, reason=reason, before=str(before))
     tx.session.flush()  # the place of the one live entry must be free before another takes it
-    if state is DemandeState.WITHDRAWN:
-        _promote(tx, demande, before, heirs)
-    else:
-        for entry in heirs:
-            end(tx, entry, DemandeState.CLOSED, actor, reason)
+    withdrawn = state is DemandeState.WITHDRAWN
+    left = [one for one in behind if one.revoked_at is None and (withdrawn or not speaks(one, demande))]
+    for entry in behind:
+        if entry not in left:
+            end(tx, entry, DemandeState.CLOSED, *((SYSTEM, "main_withdrawn") if withdrawn else (actor, reason)))
+    if left:
+        _promote(tx, demande, before, sorted(left, key=lambda one: not speaks(one, demande)))
 
 
-def _promote(tx: Transaction, gone: Demande, before: DemandeState, entries: Sequence[Demande]) -> None:
-    heirs = [entry for entry in entries if entry.revoked_at is None]
-    for entry in entries:
-        if not heirs:  # only the person whose document was seen could speak, and has withdrawn
-            end(tx, entry, DemandeState.CLOSED, SYSTEM, "main_withdrawn")
-        else:
-            entry.attached_to_id = heirs[0].id if entry is not heirs[0] else None
-    if not heirs:
-        return
+def _promote(tx: Transaction, gone: Demande, before: DemandeState, left: Sequence[Demande]) -> None:
+    heir = left[0]
+    for entry in left:
+        entry.attached_to_id = heir.id if entry is not heir else None
     holding = convocations.live_of(tx.session, gone.id, lock=True)
     if holding is not None:
-        holding.demande_id = heirs[0].id
-        _inherit(tx, heirs[0], before)
-    index(tx, heirs[0])
-    tx.note(SYSTEM, "entry_promoted", f"demande:{heirs[0].id}", heirs[0].territory, after=f"demande:{gone.id}")
+        holding.demande_id = heir.id
+        _inherit(tx, heir, before)
+    index(tx, heir)
+    tx.note(SYSTEM, "entry_promoted", f"demande:{heir.id}", heir.territory, after=f"demande:{gone.id}")
 
 
 def _inherit(tx: Transaction, heir: Demande, state: DemandeState) -> None:

@@ -19,7 +19,7 @@ from booking.domain.draw import Line, Place
 from booking.domain.slots import SlotState
 from booking.domain.strike import Corrected, Reason
 from booking.domain.territory import Territory
-from booking.services import configuration, convocation, persons
+from booking.services import configuration, convocation, persons, voices
 from booking.services import slots as slot_verbs
 from booking.services.notices import place_and_hour, tell, tell_each
 from booking.services.result import place_of
@@ -103,7 +103,7 @@ def _strike_entry(hands: _Hands, row: Strike, leaf: bytes, signer: Actor) -> Non
     if holder is None:
         return
     held = convocations.live_of(tx.session, holder.id, lock=True)
-    told = persons.voices(tx.session, holder, held.offered_at) if held is not None else []
+    told = voices.of_person(tx.session, holder, held.offered_at) if held is not None else []
     convocation.release(tx, holder)
     if row.reason != Reason.DOUBLE_CHANCE:
         _close(hands, row, holder, signer)
@@ -190,10 +190,10 @@ def _give(hands: _Hands, line: Line, spare: dict[tuple[str, Place], int]) -> Non
     if demande is None or demande.state is not DemandeState.WAITING:
         return
     due, rank = hands.corrected.outcome.placed[line.leaf], hands.corrected.outcome.ranks[line.leaf]
-    voices = persons.voices(tx.session, demande)
+    told = voices.of_person(tx.session, demande)
     at = {place_of(slot): slot for slot in hands.slots.values()}
     within_reach = [*hands.free(), *(place for place, behind in spare.items() if behind > rank)]
-    in_time = [place for place in within_reach if convocation.in_time(tx, voices, at[place], hands.territory)]
+    in_time = [place for place in within_reach if convocation.in_time(tx, told, at[place], hands.territory)]
     chosen = rules.first_fit(line, (due.class_text, due.place), in_time)
     if chosen is None:
         demande.priority = 0

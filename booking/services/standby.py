@@ -23,7 +23,7 @@ from booking.domain.errors import Conflict, NotFound
 from booking.domain.slots import SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
-from booking.services import configuration, convocation, persons
+from booking.services import configuration, convocation, persons, voices
 from booking.services.transaction import SYSTEM, Transaction, attempt, transaction
 from booking.store import demande as demandes
 from booking.store import slots as slot_rows
@@ -152,7 +152,7 @@ def _candidates(tx: Transaction, slot: Slot, batch_id: UUID) -> list[Line]:
         for line in lines
         if line.demande_id in people
         and _can_come(people[line.demande_id], attached[line.demande_id], slot)
-        and _has_phone(tx, people[line.demande_id])
+        and _reached(tx, people[line.demande_id], attached[line.demande_id])
     ]
 
 
@@ -241,16 +241,18 @@ def _first(tx: Transaction, slot: Slot, lead: Lead) -> tuple[UUID, UUID, int] | 
     called = rows.called_for(tx.session, slot.id)
     for rank, leaf in enumerate(order.leaves, 1):
         demande = demandes.by_id(tx.session, demande_of[leaf]) if demande_of[leaf] not in called else None
-        if demande is None or not _can_come(demande, demandes.attached_entries(tx.session, demande.id), slot):
+        if demande is None:
             continue
-        if _has_phone(tx, demande):
+        attached = demandes.attached_entries(tx.session, demande.id)
+        if _can_come(demande, attached, slot) and _reached(tx, demande, attached):
             return demande.id, order.batch_id, rank
     return None
 
 
-def _has_phone(tx: Transaction, demande: Demande) -> bool:
-    """A call needs a number: whoever gave none takes nobody's place in the order (R-114)."""
-    return bool(persons.contact_of(tx.world, demande).phone)
+def _reached(tx: Transaction, demande: Demande, attached: Sequence[Demande] | None = None) -> Demande | None:
+    """The first entry that speaks for the person with a number: whoever gave none takes nobody's place (R-114)."""
+    heard = voices.of_person(tx.session, demande, attached=attached)
+    return next((entry for entry in heard if persons.contact_of(tx.world, entry).phone), None)
 
 
 def _can_come(demande: Demande, attached: Sequence[Demande], slot: Slot) -> bool:
@@ -262,6 +264,7 @@ def _can_come(demande: Demande, attached: Sequence[Demande], slot: Slot) -> bool
 
 def _shown(tx: Transaction, call: StandbyCall, territory: Territory) -> Call:
     demande, slot = _parts(tx, call)
+    demande = _reached(tx, demande) or demande
     identity = persons.identity_of(tx.world, demande)
     tx.note(f"account:{call.caller_id}", "read_contact", f"demande:{demande.id}", territory.code)
     return Call(

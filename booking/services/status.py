@@ -20,7 +20,7 @@ from booking.domain.demande import LIVE_STATES, Availability, Channel, Contact, 
 from booking.domain.errors import NotFound
 from booking.domain.waitlist import Estimate, PauseReason, PlaceInterval
 from booking.ports import World
-from booking.services import configuration, log, persons, waitlist
+from booking.services import configuration, log, persons, voices, waitlist
 from booking.services.configuration import Rules
 from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
@@ -184,19 +184,19 @@ def _status(world: World, session: Session, entry: Demande) -> Status:
 
 
 def _page(world: World, session: Session, entry: Demande, main: Demande, held: Convocation | None) -> Status:
+    if not persons.speaks(entry, main):
+        main, held = entry, None
     now = world.clock.now()
     outlook = waitlist.outlook(world, session, main.territory, main.family, entry.cohort)
     in_force = configuration.shown(world)
     zone = in_force.territory(entry.territory).zone
-    state = persons.seen_state(session, entry, main, held)
+    state = voices.seen_state(session, entry, main, held)
     contact = persons.contact_of(world, entry)
-    secrets = persons.secrets_of(world, entry)
     answer_on = _answer_before_on(entry, main, zone) if state is DemandeState.WAITING else None
     return Status(
         demande_id=entry.id,
         reference=entry.reference,
-        link=secrets.link if secrets else None,
-        code=secrets.code if secrets else None,
+        **_secrets(world, entry),
         territory=entry.territory,
         family=entry.family,
         motif=entry.motif,
@@ -224,6 +224,11 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
     )
 
 
+def _secrets(world: World, entry: Demande) -> dict[str, Any]:
+    secrets = persons.secrets_of(world, entry)
+    return {"link": secrets.link if secrets else None, "code": secrets.code if secrets else None}
+
+
 def _deadline(
     in_force: Rules, entry: Demande, state: DemandeState, expected: Estimate | None, now: datetime
 ) -> dict[str, Any]:
@@ -239,7 +244,7 @@ def _lapses_on(entry: Demande, zone: ZoneInfo) -> date:
 def _answer_before_on(entry: Demande, main: Demande, zone: ZoneInfo) -> date | None:
     """Until when “still needed?” can be answered; None when it was not asked, or was answered."""
     asked_at = main.still_needed_asked_at
-    if asked_at is None or asked_at <= main.last_sign_at or not persons.hears(entry, main, asked_at):
+    if asked_at is None or asked_at <= main.last_sign_at or not voices.hears(entry, main, asked_at):
         return None
     return (asked_at + timedelta(days=waiting_rules.STILL_NEEDED_ANSWER_DAYS)).astimezone(zone).date()
 

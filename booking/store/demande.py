@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, exists, func, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, and_, bindparam, exists, func, select
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from booking.domain.demande import LIVE_STATES, Channel, DemandeState, Proof
 from booking.store.base import Base, Coded, among, live_index, quoted
@@ -317,11 +317,24 @@ def lapsed(session: Session, filed_before_at: datetime, limit: int) -> Sequence[
     ).all()
 
 
+def stands_apart(entry: Any, main: Any) -> ColumnElement[bool]:
+    """Of an entry attached to ``main``, both as columns: it does not speak for the person (``persons.speaks``)."""
+    proven = (main.proof == Proof.DOCUMENT) | main.revoked_at.is_not(None)
+    return and_(entry.id != main.id, entry.proof != Proof.DOCUMENT, proven)
+
+
+def _for_itself() -> ColumnElement[bool]:
+    """It is attached to nothing, or stands apart from what it is attached to: time passes for it alone."""
+    main = aliased(Demande)
+    apart = exists().where(main.id == Demande.attached_to_id, stands_apart(Demande, main))
+    return Demande.attached_to_id.is_(None) | apart
+
+
 def paused_since(session: Session, before_at: datetime, limit: int) -> Sequence[UUID]:
     """Demandes paused since before an instant."""
     return session.scalars(
         select(Demande.id)
-        .where(Demande.state == DemandeState.PAUSED, Demande.attached_to_id.is_(None), Demande.paused_at <= before_at)
+        .where(Demande.state == DemandeState.PAUSED, _for_itself(), Demande.paused_at <= before_at)
         .limit(limit)
     ).all()
 
@@ -332,7 +345,7 @@ def to_ask(session: Session, last_sign_before_at: datetime, limit: int) -> Seque
         select(Demande.id)
         .where(
             Demande.state == DemandeState.WAITING,
-            Demande.attached_to_id.is_(None),
+            _for_itself(),
             Demande.last_sign_at <= last_sign_before_at,
             Demande.still_needed_asked_at.is_(None) | (Demande.still_needed_asked_at < Demande.last_sign_at),
         )
@@ -346,7 +359,7 @@ def unanswered(session: Session, asked_before_at: datetime, limit: int) -> Seque
         select(Demande.id)
         .where(
             Demande.state == DemandeState.WAITING,
-            Demande.attached_to_id.is_(None),
+            _for_itself(),
             Demande.contact_digest.is_not(None),
             Demande.still_needed_asked_at <= asked_before_at,
             Demande.still_needed_asked_at > Demande.last_sign_at,

@@ -10,13 +10,13 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from booking.domain.demande import LIVE_STATES, DemandeState, Proof
 from booking.domain.draw import DRAWN
 from booking.store.base import table_of
-from booking.store.demande import Demande
+from booking.store.demande import Demande, stands_apart
 from booking.store.draw import BatchLine
 
 _WITH_LEAF = LIVE_STATES - {DemandeState.PROVISIONAL} | {DemandeState.ABSENT, DemandeState.CANCELLED}
@@ -35,6 +35,7 @@ class Listed(NamedTuple):
     priority: int
     cohort: int | None
     filed_at: datetime
+    revoked_at: datetime | None
 
 
 class Told(NamedTuple):
@@ -72,15 +73,17 @@ def open_cohort(session: Session, number: int, batch_id: UUID, besides: Sequence
 
 
 def still_waiting(session: Session, batch_id: UUID) -> list[Told]:
-    """Entries of a batch that want news and whose person still waits, oldest first."""
+    """Entries of a batch that want news and whose page says that they wait, oldest first."""
     session.flush()  # who was offered a place meanwhile waits no more
     main = _DEMANDES.alias("main")
     listed = select(BatchLine.demande_id).where(BatchLine.batch_id == batch_id)
+    seen = case((stands_apart(_D, main.c), _D.state), else_=main.c.state)
     wanted = (
         select(*_TOLD)
         .join(main, main.c.id == func.coalesce(_D.attached_to_id, _D.id))
-        .where(_D.id.in_(listed), _D.news, _D.revoked_at.is_(None))
-        .where(main.c.id.in_(listed), main.c.state == DemandeState.WAITING, main.c.attached_to_id.is_(None))
+        .where(
+            _D.id.in_(listed), _D.news, _D.revoked_at.is_(None), _D.pause_reason.is_(None), seen == DemandeState.WAITING
+        )
         .order_by(_D.id)
     )
     return [Told(*row) for row in session.connection().execute(wanted)]

@@ -148,30 +148,6 @@ def test_who_accepts_in_advance() -> None:
     assert not accepts(mail, document_seen=True, wanted=False)
 
 
-def joint(answers: list[ConvocationState | None], *, late: bool = False) -> ConvocationState:
-    end_at = datetime(2026, 3, 12, 9, tzinfo=UTC)
-    return convocation.joint_state(answers, now_at=end_at - timedelta(seconds=0 if late else 1), deadline_at=end_at)
-
-
-def test_only_unanimous_refusal_or_silence_counts() -> None:
-    """R-34"""
-    assert joint([None, S.CONFIRMED, S.DECLINED]) is S.CONFIRMED
-    assert joint([S.DECLINED, None]) is S.OFFERED
-    assert joint([S.DECLINED, S.DECLINED]) is S.DECLINED
-    assert joint([S.DECLINED, None], late=True) is S.SILENT
-    assert joint([None, None], late=True) is S.SILENT
-    assert joint([], late=False) is S.OFFERED
-
-
-@given(st.lists(st.sampled_from([None, S.CONFIRMED, S.DECLINED]), max_size=5), st.booleans())
-def test_the_order_of_answers_and_a_silent_stranger_refuse_nothing(
-    answers: list[ConvocationState | None], late: bool
-) -> None:
-    """R-34"""
-    assert joint(answers, late=late) is joint(answers[::-1], late=late)
-    assert joint([*answers, None], late=late) is not S.DECLINED
-
-
 def test_what_refusals_cost() -> None:
     """R-35"""
     first, second, third = (convocation.after_refusal(n) for n in range(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking.domain import demande, waitlist
-from booking.domain.demande import Availability, Channel, DemandeState, Entry, Half, Proof
+from booking.domain.demande import Availability, Channel, DemandeState, Half, Proof
 from booking.domain.waitlist import Estimate, Freeze, FreezeCode, Pause, PauseReason, Standing
 
 S = DemandeState
@@ -25,16 +26,25 @@ def test_a_person_of_the_administration_admits_and_a_web_filing_waits_for_its_co
     assert demande.provisional_until(AT) == datetime(2026, 4, 8, 8, 0, tzinfo=UTC)
 
 
-def test_availabilities_of_one_person_add_up_at_equal_proof() -> None:
+def test_availabilities_of_one_person_add_up() -> None:
     """R-19"""
     tuesday, thursday = ("dax", 1, Half.AM), ("dax", 3, Half.AM)
     shared_off, own_off = date(2026, 3, 17), date(2026, 3, 19)
-    first = Entry("a", AT, Proof.CONTACT, Availability(frozenset({tuesday}), frozenset({shared_off})))
-    second_days = Availability(frozenset({thursday}), frozenset({shared_off, own_off}))
-    second = Entry("b", AT, Proof.CONTACT, second_days)
-    both = Availability(frozenset({tuesday, thursday}), frozenset({shared_off}))
-    assert demande.availability_for_draw(first, [second]) == both
-    assert demande.availability_for_draw(first, [Entry("b", AT, Proof.DOCUMENT, second_days)]) == second_days
+    first = Availability(frozenset({tuesday}), frozenset({shared_off}))
+    second = Availability(frozenset({thursday}), frozenset({shared_off, own_off}))
+    assert first.joined(second) == Availability(frozenset({tuesday, thursday}), frozenset({shared_off}))
+
+
+@dataclass(frozen=True)
+class Said:
+    proof: Proof
+
+
+def test_a_document_counts_alone_and_a_code_received_is_no_better_than_a_declaration() -> None:
+    """R-19, R-34"""
+    declared, reached, shown = (Said(proof) for proof in (Proof.DECLARED, Proof.CONTACT, Proof.DOCUMENT))
+    assert demande.that_count([declared, reached]) == [declared, reached]
+    assert demande.that_count([declared, shown, reached, shown]) == [shown, shown]
 
 
 def test_an_appointment_is_useful_from_a_day_that_the_expiry_gives() -> None:

@@ -14,7 +14,7 @@ from booking.domain.accounts import Right, Role
 from booking.domain.demande import Contact, DemandeState
 from booking.domain.identity import BirthDate, Identity
 from booking.ports import World
-from booking.services import checks, convocation, demonstration_accounts, draw, slots, waitlist
+from booking.services import codes, convocation, demonstration_accounts, draw, slots, waitlist
 from booking.services.filing import Receipt
 from booking.web.app import create_app
 from tests.faults.conftest import OnRedis
@@ -30,7 +30,7 @@ def somebody(world: World, name: str) -> Receipt:
         identity=Identity(name, "Alix", BirthDate(1980, 5, 12), "Dax", "FR"),
         contact=Contact(email=f"{name.lower()}@exemple.invalid"),
     )
-    checks.verify_code(world, receipt.demande_id, filings.code_for(world, receipt.reference))
+    codes.verify_code(world, receipt.demande_id, filings.code_for(world, receipt.reference))
     return receipt
 
 

@@ -173,6 +173,15 @@ def test_any_text_is_read_or_refused_with_a_code(typed: str, noise: bytes, cut: 
             assert refused.code == "certificate_unreadable"  # noqa: PT017
 
 
+def test_without_a_document_an_entry_attests_nothing_of_one_with_it(world: World) -> None:
+    """R-34"""
+    shown, guess = filings.guessed(world)
+    drawn(world)
+    assert issued(world, shown.demande_id).offers_total == 1
+    found = issued(world, guess.demande_id)
+    assert (found.state, found.offers_total, [placed for _, _, placed in found.draws]) == ("waiting", 0, [])
+
+
 def test_a_second_entry_attests_nothing_of_before_itself(world: World) -> None:
     """Whoever files under a name learns nothing of what it held."""
     first = filings.by_staff(world)

@@ -1,10 +1,9 @@
-"""Codes prove a contact once; admission, documents and corrections settle who is one person."""
+"""Admission, documents and corrections settle who is one person."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -12,13 +11,13 @@ from sqlalchemy import select
 
 from booking.domain.accounts import Role
 from booking.domain.demande import Availability, Contact, DemandeState, Half, Proof
-from booking.domain.errors import BookingError, Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from booking.domain.errors import Conflict, Forbidden, NotFound
 from booking.domain.identity import BirthDate, Element, Identity
 from booking.domain.slots import DrawKind
 from booking.gateways import config_files
 from booking.ports import World
-from booking.services import checks, configuration, demande, persons, status
-from booking.store.demande import ContactCode, Demande, PersonKey
+from booking.services import checks, codes, configuration, demande, persons, status, voices
+from booking.store.demande import Demande, PersonKey
 from booking.store.draw import Batch, BatchState
 from tests.support import filings
 from tests.support.filings import (
@@ -47,134 +46,6 @@ def wait(world: World, **span: float) -> None:
 
 def code_of(world: World) -> str:
     return str(posted(world, "contact_code")[-1]["code"])
-
-
-def wrong(code: str) -> str:
-    return code[:-1] + ("2" if code[-1] != "2" else "3")
-
-
-def refusal(world: World, demande_id: UUID, code: str) -> str:
-    with pytest.raises(InvalidInput) as refused:
-        checks.verify_code(world, demande_id, code)
-    assert refused.value.fields == {"code": refused.value.code}
-    return str(refused.value.code)
-
-
-# --- codes ---------------------------------------------------------------------------------------------------
-
-
-def test_the_right_code_admits(world: World) -> None:
-    receipt = by_web(world)
-    typed = " ".join(code_of(world))
-    checks.verify_code(world, receipt.demande_id, typed)
-    found = row(world, receipt.demande_id)
-    assert (found.state, found.proof, found.admitted_at) == (DemandeState.WAITING, Proof.CONTACT, world.clock.now())
-    assert [entry.type for entry in entries(world, found.id)] == ["admitted"]
-    assert len(posted(world, "filed")) == 1
-
-
-def test_a_double_click_on_the_right_code_is_one_admission(world: World) -> None:
-    receipt, raised = by_web(world), []
-
-    def click() -> None:
-        try:
-            checks.verify_code(world, receipt.demande_id, code_of(world))
-        except BookingError as error:
-            raised.append(error)
-
-    clicks = [Thread(target=click) for _ in range(4)]
-    for thread in clicks:
-        thread.start()
-    for thread in clicks:
-        thread.join()
-    assert raised == []
-    assert len(entries(world, receipt.demande_id)) == 1
-
-
-def test_a_wrong_code_counts_and_the_sixth_attempt_is_refused_even_when_right(world: World) -> None:
-    receipt = by_web(world)
-    code = code_of(world)
-    assert [refusal(world, receipt.demande_id, wrong(code)) for _ in range(5)] == ["code_wrong"] * 5
-    assert refusal(world, receipt.demande_id, code) == "code_exhausted"
-    assert row(world, receipt.demande_id).state is DemandeState.PROVISIONAL
-
-
-def test_a_code_lives_fifteen_minutes(world: World) -> None:
-    receipt = by_web(world)
-    wait(world, minutes=15)
-    assert refusal(world, receipt.demande_id, code_of(world)) == "code_expired"
-
-
-def test_a_new_code_replaces_the_old_one(world: World) -> None:
-    receipt = by_web(world)
-    first = code_of(world)
-    wait(world, minutes=2)
-    checks.send_code(world, receipt.demande_id)
-    assert first != code_of(world)
-    assert refusal(world, receipt.demande_id, first) == "code_wrong"
-    checks.verify_code(world, receipt.demande_id, code_of(world))
-
-
-def test_resending_is_limited_for_a_contact_over_all_its_demandes(world: World) -> None:
-    receipt = by_web(world)
-    with pytest.raises(TooMany) as refused:
-        checks.send_code(world, receipt.demande_id)
-    assert refused.value.retry_after_s == 60
-    wait(world, minutes=1)
-    by_web(world, identity=OTHER)
-    wait(world, minutes=1)
-    checks.send_code(world, receipt.demande_id)
-    wait(world, minutes=1)
-    with pytest.raises(TooMany) as refused:
-        checks.send_code(world, receipt.demande_id)
-    assert refused.value.retry_after_s == 57 * 60
-    assert by_web(world, identity=replace(OTHER, given_names="Farid")).code_expected
-    assert len(posted(world, "contact_code")) == 3
-
-
-def test_nobody_learns_from_codes_which_demandes_exist(world: World) -> None:
-    unknown, proven = world.entropy.uuid(world.clock.now()), by_staff(world)
-    for demande_id in (unknown, proven.demande_id, by_web(world, contact=NOBODY).demande_id):
-        checks.send_code(world, demande_id)
-        assert refusal(world, demande_id, "222222") == "code_wrong"
-        wait(world, minutes=2)
-
-
-def test_a_code_is_stored_as_a_keyed_digest(world: World) -> None:
-    by_web(world)
-    with world.reading() as session:
-        stored = session.scalars(select(ContactCode)).one()
-    assert code_of(world).encode() not in stored.digest
-    assert len(stored.digest) == 32
-
-
-def test_a_person_entered_by_staff_can_prove_their_contact_afterwards(world: World) -> None:
-    receipt = by_staff(world)
-    checks.send_code(world, receipt.demande_id)
-    checks.verify_code(world, receipt.demande_id, code_of(world))
-    found = row(world, receipt.demande_id)
-    assert (found.proof, found.state, len(entries(world, found.id))) == (Proof.CONTACT, DemandeState.WAITING, 1)
-
-
-def test_two_provisional_filings_of_one_person_attach_only_when_admitted(world: World) -> None:
-    first = by_web(world)
-    wait(world, minutes=2)
-    second = by_web(world, contact=Contact(email="autre@exemple.invalid"))
-    second_code = code_of(world)
-    assert row(world, second.demande_id).person_id is None
-    checks.verify_code(world, second.demande_id, second_code)
-    assert row(world, second.demande_id).attached_to_id is None
-    checks.verify_code(world, first.demande_id, str(posted(world, "contact_code")[0]["code"]))
-    assert row(world, first.demande_id).attached_to_id == second.demande_id
-
-
-def test_a_contact_without_mail_gets_its_code_by_sms(world: World) -> None:
-    by_web(world, contact=Contact(phone="+33639981234"))
-    (sent,) = posted(world, "contact_code")
-    assert (sent["channel"], sent["to"]) == ("sms", "+33639981234")
-
-
-# --- confirmed by staff --------------------------------------------------------------------------------------
 
 
 def main_draw(world: World, number: int, at: datetime, state: BatchState = BatchState.OFFERED) -> None:
@@ -244,7 +115,7 @@ def penalise(world: World, demande_id: UUID, **values: object) -> None:
 
 def test_a_document_seen_takes_over_what_somebody_else_had_filed(world: World) -> None:
     usurper = by_web(world)
-    checks.verify_code(world, usurper.demande_id, code_of(world))
+    codes.verify_code(world, usurper.demande_id, code_of(world))
     penalise(world, usurper.demande_id, cohort=4, refusals=1, silences=1)
     penalise(world, usurper.demande_id, state=DemandeState.PAUSED, pause_reason="silence", paused_at=world.clock.now())
     mornings = Availability(frozenset({("mont-de-marsan", 1, Half.AM)}), short_notice=True)
@@ -259,8 +130,22 @@ def test_a_document_seen_takes_over_what_somebody_else_had_filed(world: World) -
         status.status_by_code(world, usurper.reference, usurper.code, "192.0.2.0/24")
     assert status.status_by_link(world, person.link).state is DemandeState.WAITING
     with world.reading() as session:
-        assert [voice.id for voice in persons.voices(session, main)] == [own.id]
+        assert [voice.id for voice in voices.of_person(session, main)] == [own.id]
         assert persons.drawn_availability(main, [own]) == mornings
+
+
+def test_a_document_shown_again_revokes_who_came_since_and_forgives_nothing(world: World) -> None:
+    """R-59: the guesser's link is dead at last; what the person owed under their own name stays owed."""
+    filings.proven(world, contact=filings.GUESSER)
+    own = by_staff(world, document_seen="passport")
+    guess = filings.proven(world, contact=Contact(email="autre@exemple.invalid"))
+    main = row(world, own.demande_id).attached_to_id
+    assert main is not None
+    penalise(world, main, refusals=1)
+    checks.document_seen(world, own.demande_id, agent(world), "passport")
+    with pytest.raises(NotFound):
+        status.status_by_link(world, guess.link)
+    assert row(world, main).refusals == 1
 
 
 def test_nothing_changes_for_an_entry_of_the_same_proof(world: World) -> None:
@@ -274,7 +159,7 @@ def test_nothing_changes_for_an_entry_of_the_same_proof(world: World) -> None:
 def test_a_weaker_entry_never_takes_over(world: World) -> None:
     person = by_staff(world, document_seen="passport")
     later = by_web(world, contact=Contact(email="autre@exemple.invalid"))
-    checks.verify_code(world, later.demande_id, code_of(world))
+    codes.verify_code(world, later.demande_id, code_of(world))
     assert row(world, later.demande_id).attached_to_id == person.demande_id
     assert status.status_by_link(world, person.link).reference == person.reference
 
@@ -373,3 +258,16 @@ def test_a_territory_may_decide_that_a_town_proves_nobody(world: World) -> None:
     configuration.apply(world, "territoire", "40-landes", {**body, "town_proves": False}, "arrêté", "system")
     with pytest.raises(Conflict, match="not_the_same_person"):
         checks.correct_identity(world, receipts[1].demande_id, *said)
+
+
+def test_entries_of_another_need_joined_by_a_correction_yield_to_a_document_too(world: World) -> None:
+    """R-59"""
+    other_need = {"motif": "permis-fabrication", "availability": Availability(frozenset({("dax", 1, Half.AM)}))}
+    usurper = by_staff(world, identity=DIALO, contact=filings.GUESSER, **other_need)
+    wait(world, days=1)
+    own = by_staff(world, document_seen="passport", **other_need)
+    here = by_staff(world, identity=DIALO)
+    checks.correct_identity(world, here.demande_id, AMINATA, agent(world), "passport", frozenset())
+    assert row(world, own.demande_id).attached_to_id == usurper.demande_id
+    with pytest.raises(NotFound):
+        status.status_by_link(world, usurper.link)

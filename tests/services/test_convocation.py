@@ -15,7 +15,7 @@ from booking.domain.errors import Conflict, NotFound
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 from booking.ports import World
-from booking.services import convocation, demande, draw, persons, slots, status
+from booking.services import checks, convocation, demande, draw, persons, slots, status
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
 from booking.store.slots import Slot
@@ -150,6 +150,69 @@ def test_a_standing_acceptance_has_its_limit_too(
     draw.advance(open_world, batch_id)
     demande = filings.row(open_world, demande_id)
     assert (demande.state, demande.priority) == (state, 1 if state is DemandeState.CONFIRMED else 0)
+
+
+def test_a_no_and_a_silence_are_a_silence(open_world: World) -> None:
+    """R-34"""
+    one, two = person(open_world, "a"), person(open_world, "a", "other@exemple.invalid")
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    convocation.decline(open_world, two, "page", "usager")
+    forward(open_world, timedelta(days=5))
+    convocation.expire(open_world)
+    found = filings.row(open_world, one)
+    assert (found.state, found.refusals, found.silences) == (DemandeState.PAUSED, 0, 1)
+
+
+def test_a_code_received_silences_nobody(open_world: World) -> None:
+    """R-34: it proves a mailbox, not a person; whoever was entered by an agent is told and answers as before."""
+    entered = filings.by_staff(open_world, availability=EVERY_DAY)
+    typed = filings.proven(open_world, contact=filings.GUESSER, availability=EVERY_DAY)
+    assert filings.row(open_world, entered.demande_id).proof < filings.row(open_world, typed.demande_id).proof
+    draw.run_now(open_world, TERRITORY, FAMILY, "system")
+    assert {sent["to"] for sent in filings.posted(open_world, "offer")} == {filings.MAIL.email, filings.GUESSER.email}
+    convocation.confirm(open_world, entered.demande_id, "page", "usager")
+    assert page_of(open_world, typed.demande_id).state is DemandeState.CONFIRMED
+
+
+def test_once_a_document_was_seen_it_alone_is_told_and_answers(open_world: World) -> None:
+    """R-34"""
+    world = open_world
+    shown, guess = filings.guessed(world, availability=EVERY_DAY)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    assert [sent["to"] for sent in filings.posted(world, "offer")] == [filings.MAIL.email]
+    for actor in ("usager", filings.agent(world)):
+        for verb in ("confirm", "decline", "give_back"):
+            with pytest.raises(NotFound):
+                getattr(convocation, verb)(world, guess.demande_id, "page", actor)
+    convocation.decline(world, shown.demande_id, "page", "usager")
+    found = filings.row(world, shown.demande_id)
+    assert (found.state, found.refusals) == (DemandeState.WAITING, 1)
+    assert {sent["to"] for sent in filings.posted(world, "declined")} == {filings.MAIL.email}
+
+
+def test_the_document_shown_later_opens_what_the_person_holds(open_world: World) -> None:
+    """R-59: the second entry was theirs too."""
+    world = open_world
+    shown, own = filings.guessed(world, availability=EVERY_DAY)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    assert page_of(world, own.demande_id).state is DemandeState.WAITING
+    checks.document_seen(world, own.demande_id, filings.agent(world), "passport")
+    assert page_of(world, own.demande_id).state is DemandeState.OFFERED
+    convocation.confirm(world, own.demande_id, "page", "usager")
+    assert page_of(world, shown.demande_id).state is DemandeState.CONFIRMED
+
+
+def test_whoever_takes_over_answers_the_offer_that_a_usurper_got(open_world: World) -> None:
+    """R-59"""
+    world = open_world
+    usurper = filings.proven(world, contact=filings.GUESSER, availability=EVERY_DAY)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    forward(world, timedelta(minutes=5))
+    own = filings.by_staff(world, document_seen="passport", availability=EVERY_DAY)
+    assert page_of(world, own.demande_id).state is DemandeState.OFFERED
+    convocation.confirm(world, own.demande_id, "page", "usager")
+    assert filings.row(world, usurper.demande_id).state is DemandeState.CONFIRMED
+    assert [sent["to"] for sent in filings.posted(world, "confirmed")] == [filings.MAIL.email]
 
 
 def test_a_closure_gives_priority_and_tells(offered: tuple[World, UUID]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from booking.domain.demande import Contact, DemandeState
 from booking.gateways.render import TemplateRenderer
 from booking.ports import World
-from booking.services import checks, draw, errands, notices, outbox, slots, status
+from booking.services import checks, codes, draw, errands, notices, outbox, slots, status
 from booking.services.errands import Question, Said
 from booking.services.transaction import transaction
 from booking.store import demande as demandes
@@ -48,7 +48,7 @@ def test_a_fixed_line_gets_no_code_and_its_page_says_where_to_confirm(world: Wor
     """R-132"""
     receipt = filings.by_web(world, contact=FIXED)
     assert not receipt.code_expected
-    checks.send_code(world, receipt.demande_id)
+    codes.send_code(world, receipt.demande_id)
     assert ways(world) == []
     seen = status.status_by_link(world, receipt.link)
     assert (seen.state, seen.next_step) == (DemandeState.PROVISIONAL, "confirm_in_person")

@@ -17,7 +17,7 @@ from booking.domain.slots import SlotState
 from booking.domain.waitlist import PauseReason
 from booking.gateways.render import TemplateRenderer
 from booking.ports import Message, World
-from booking.services import configuration, convocation, outbox, slots
+from booking.services import configuration, convocation, demande, outbox, slots
 from booking.services.transaction import transaction
 from booking.store.convocation import Convocation
 from booking.store.outbox import OutboxMessage
@@ -230,6 +230,19 @@ def test_an_offer_that_reaches_nobody_pauses_without_penalty_and_somebody_teleph
     (call,) = calls(world)
     assert call["params"]["start_at"] == slot.start_at.isoformat()
     assert "person_unreached" in filings.verbs(world)
+
+
+def test_a_mailbox_that_refuses_pauses_no_person_for_whom_it_does_not_speak(world: World) -> None:
+    """R-34"""
+    shown, guess = filings.guessed(world)
+    outbox.deliver(world)
+    world.clock.advance(timedelta(weeks=8))
+    demande.still_needed(world, shown.demande_id)
+    demande.expire(world)
+    down(world, InvalidInput("address_refused"))
+    outbox.deliver(world)
+    states = [filings.row(world, receipt.demande_id).state for receipt in (shown, guess)]
+    assert states == [DemandeState.WAITING, DemandeState.PAUSED]
 
 
 @pytest.mark.parametrize("sms_too", [False, True])

@@ -160,6 +160,17 @@ def test_who_gave_no_telephone_is_not_in_the_order(freed: World, monkeypatch: py
     assert not {leaf.hex() for leaf in silent_leaves} & set(stored)
 
 
+def test_the_number_called_is_that_of_whoever_speaks_for_the_person(freed: World) -> None:
+    """R-34, R-114: a document took over what somebody else had filed; nothing goes to their number any more."""
+    first = filings.row(freed, order(freed)[0])  # type: ignore[arg-type]
+    identity = persons.identity_of(freed, first)
+    own = Contact(phone="+33639980099")
+    filings.by_staff(freed, identity=identity, contact=own, availability=SOON, document_seen="passport")
+    call = standby.next_call(freed, TERRITORY, filings.agent(freed))
+    assert call is not None
+    assert call.contact == own
+
+
 def test_asking_again_shows_the_same_call_and_another_agent_gets_no_second_one(freed: World) -> None:
     one, other = filings.agent(freed), filings.agent(freed)
     first = standby.next_call(freed, TERRITORY, one)

@@ -16,7 +16,7 @@ from booking.domain.slots import DrawKind
 from booking.domain.waitlist import PauseReason
 from booking.ports import World
 from booking.recent import Kind, Recent
-from booking.services import checks, demande, slots, status
+from booking.services import codes, demande, slots, status
 from booking.services.status import NextStep, log_receipt
 from booking.store.demande import Demande
 from booking.store.draw import Batch
@@ -189,9 +189,9 @@ def test_staff_read_the_files_of_their_territory_or_structure(world: World) -> N
 def pair(world: World) -> tuple[tuple[str, UUID], tuple[str, UUID]]:
     """Link and id of a main entry and of one attached to it."""
     first = by_web(world, contact=replace(ELSEWHERE, phone=None))
-    checks.verify_code(world, first.demande_id, code_for(world, first.reference))
+    codes.verify_code(world, first.demande_id, code_for(world, first.reference))
     second = by_web(world)
-    checks.verify_code(world, second.demande_id, code_for(world, second.reference))
+    codes.verify_code(world, second.demande_id, code_for(world, second.reference))
     assert row(world, second.demande_id).attached_to_id == first.demande_id
     return (first.link, first.demande_id), (second.link, second.demande_id)
 
@@ -229,6 +229,30 @@ def test_main_and_attached_read_the_same_page_for_the_same_queries(
         attached_page = of(world, attached_link)
     assert shared(main_page) == shared(attached_page)
     assert first == second
+
+
+@pytest.mark.parametrize("values", STATES, ids=lambda values: str(values.get("state", values)))
+def test_without_a_document_a_page_is_that_of_a_demande_which_is_alone(
+    world: World, engine: Engine, values: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-34: whatever the person whose document was seen holds, waits for or did."""
+    monkeypatch.setattr(Recent, "KEPT_S", 3600.0)
+    shown, guess = filings.guessed(world)
+    lone = filings.proven(world, identity=OTHER, contact=ELSEWHERE)
+    with world.sessions() as session:
+        main = session.get(Demande, shown.demande_id)
+        assert main is not None
+        for name, value in values.items():
+            setattr(main, name, value)
+        main.still_needed_asked_at = main.paused_at = world.clock.now()
+    pages = []
+    for receipt in (lone, guess):
+        world.recent.forget(Kind.FIGURES)
+        with counted(engine) as asked:
+            page = of(world, receipt.link)
+        pages.append((shared(page), asked))
+    assert pages[0] == pages[1]
+    assert page.state is DemandeState.WAITING
 
 
 def test_the_same_mails_leave_whether_or_not_another_entry_exists(world: World) -> None:

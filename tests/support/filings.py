@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from booking.domain.demande import Availability, Channel, Contact, Half
 from booking.domain.identity import BirthDate, Identity
 from booking.gateways import config_files
 from booking.ports import World
-from booking.services import configuration, filing
+from booking.services import codes, configuration, filing
 from booking.services.filing import Filing, Receipt
 from booking.store.accounts import Account
 from booking.store.demande import Demande
@@ -31,6 +32,7 @@ AMINATA = Identity("Diallo", "Aminata", BirthDate(1990, 5, 12), "Conakry", "GN")
 OTHER = Identity("Haddad", "Samir", BirthDate(1985, 11, 3), "Oran", "DZ")
 MAIL = Contact(email="aminata@exemple.invalid")
 NOBODY = Contact()
+GUESSER = Contact(email="guesser@exemple.invalid")
 
 _numbers = count(1)
 
@@ -111,6 +113,22 @@ def posted(world: World, template: str) -> list[dict[str, Any]]:
 def code_for(world: World, reference: str) -> str:
     """The one-time code sent last for a demande."""
     return str([sent["code"] for sent in posted(world, "contact_code") if sent["reference"] == reference][-1])
+
+
+def guessed(world: World, **changes: Any) -> tuple[Receipt, Receipt]:
+    """Aminata, whose document was seen; then what somebody files under her name, with a mailbox of their own."""
+    person = by_staff(world, document_seen="passport", **changes)
+    world.clock.advance(timedelta(minutes=5))  # type: ignore[attr-defined]
+    guess = proven(world, contact=GUESSER, **changes)
+    assert row(world, guess.demande_id).attached_to_id == person.demande_id
+    return person, guess
+
+
+def proven(world: World, **changes: Any) -> Receipt:
+    """By the web, the contact proven."""
+    receipt = by_web(world, **changes)
+    codes.verify_code(world, receipt.demande_id, code_for(world, receipt.reference))
+    return receipt
 
 
 def entries(world: World, demande_id: UUID) -> list[LogEntry]:

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from booking.domain.errors import InvalidInput, TooMany
 from booking.gateways.catalogues import gettext as _
-from booking.services import checks, documents, proofs, status
+from booking.services import codes, documents, proofs, status
 from booking.services.documents import Document
 from booking.services.status import NextStep
 from booking.web import access
@@ -33,7 +33,7 @@ def prove(link: str) -> Response:
     if not typed.strip():
         return _code_page(case, {"code": "required"}, 422)
     try:
-        checks.verify_code(access.world(), case.status.demande_id, typed)
+        codes.verify_code(access.world(), case.status.demande_id, typed)
     except InvalidInput as refused:
         return _code_page(case, refused.fields, refused.status)
     except TooMany as refused:
@@ -46,7 +46,7 @@ def prove(link: str) -> Response:
 def send_again(link: str) -> Response:
     case = bearer.case(link)
     try:
-        checks.send_code(access.world(), case.status.demande_id)
+        codes.send_code(access.world(), case.status.demande_id)
     except TooMany as refused:
         return _code_page(case, {"code": refused.code}, refused.status, refused.retry_after_s)
     flash(_("Nous vous envoyons un nouveau code. L’ancien ne marche plus."), "success")
