@@ -45,6 +45,9 @@ class SlotState(StrEnum):
     CLOSED = "closed"
 
 
+OVER = frozenset({SlotState.USED, SlotState.LOST, SlotState.CLOSED})
+"""Nothing more becomes of such a slot, but for a closure that is taken back and an outcome that is mended."""
+
 _S = SlotState
 TRANSITIONS: dict[SlotState, frozenset[SlotState]] = {
     _S.PLANNED: frozenset({_S.OPEN, _S.URGENT, _S.CLOSED}),
@@ -260,8 +263,7 @@ def diff(
     """
     wanted = {slot.key: slot for slot in planned}
     to_add = [slot for key, slot in wanted.items() if existing.get(key, _S.CLOSED) is _S.CLOSED]
-    over = {_S.USED, _S.LOST, _S.CLOSED}
-    to_close = sorted(key for key, state in existing.items() if key not in wanted and state not in over)
+    to_close = sorted(key for key, state in existing.items() if key not in wanted and state not in OVER)
     return to_add, to_close
 
 

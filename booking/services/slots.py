@@ -5,6 +5,7 @@ Nothing here lets anybody choose a slot for a person.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from booking.domain import slots as rules
@@ -23,6 +24,7 @@ HORIZON_DAYS = 56
 REACH_DAYS = 28
 """… and enter a draw from four weeks ahead: nobody is convened for a day too far away to keep."""
 DRAWS_AHEAD_DAYS = 8
+NOT_OVER = frozenset(SlotState) - rules.OVER
 
 
 def plan(world: World) -> None:
@@ -42,54 +44,64 @@ def _plan_territory(tx: Transaction, in_force: configuration.Rules, territory: T
     stored = rows.between(tx.session, territory.code, today, until_on)
     planned = rules.generate(territory, in_force.catalogue, today, until_on, tx.world.holidays)
     to_add, to_close = rules.diff({key: slot.state for key, slot in stored.items()}, planned)
-    for wanted in to_add:
-        if wanted.start_at > tx.now:
-            _add(tx, wanted, stored, number)
-    for key in to_close:
-        if stored[key].start_at > tx.now:
-            close(tx, stored[key], "closure")
-    _bring_within_reach(tx, territory, today, stored)
+    to_come = [wanted for wanted in to_add if wanted.start_at > tx.now]
+    _take_back(tx, [stored[wanted.key] for wanted in to_come if wanted.key in stored])
+    _add(tx, [wanted for wanted in to_come if wanted.key not in stored], stored, number)
+    gone = [stored[key] for key in to_close if stored[key].start_at > tx.now]
+    for slot in rows.locked(tx.session, gone, NOT_OVER):
+        close(tx, slot, "closure")
+    _bring_within_reach(tx, territory, today, stored.values())
     _plan_batches(tx, in_force, territory, today)
 
 
-def _add(tx: Transaction, wanted: PlannedSlot, stored: dict[SlotKey, Slot], number: int) -> None:
-    if wanted.key in stored:  # a closure was taken back: new capacity, for the next main draw
-        again = stored[wanted.key]
-        convocation.move(again, SlotState.PLANNED)
-        again.published_in_id, again.freed_at = None, None
-        return
-    slot = Slot(
-        id=tx.new_id(),
-        territory=wanted.territory,
-        family=wanted.family,
-        site=wanted.site,
-        guichet=wanted.guichet,
-        on_date=wanted.on_date,
-        half=wanted.half,
-        start=wanted.start,
-        start_at=wanted.start_at,
-        length_min=wanted.length_min,
-        urgent=wanted.urgent,
-        state=SlotState.PLANNED,
-        published_in_id=None,
-        freed_at=None,
-        config_number=number,
-    )
-    tx.session.add(slot)
-    stored[wanted.key] = slot
+def _add(tx: Transaction, new: Iterable[PlannedSlot], stored: dict[SlotKey, Slot], number: int) -> None:
+    for wanted in new:
+        stored[wanted.key] = Slot(
+            id=tx.new_id(),
+            territory=wanted.territory,
+            family=wanted.family,
+            site=wanted.site,
+            guichet=wanted.guichet,
+            on_date=wanted.on_date,
+            half=wanted.half,
+            start=wanted.start,
+            start_at=wanted.start_at,
+            length_min=wanted.length_min,
+            urgent=wanted.urgent,
+            state=SlotState.PLANNED,
+            published_in_id=None,
+            freed_at=None,
+            config_number=number,
+        )
+        tx.session.add(stored[wanted.key])
 
 
-def _bring_within_reach(tx: Transaction, territory: Territory, today: date, stored: dict[SlotKey, Slot]) -> None:
+def _take_back(tx: Transaction, closed: Iterable[Slot]) -> None:
+    """A closure was taken back: new capacity, for the next main draw."""
+    for slot in rows.locked(tx.session, closed, frozenset({SlotState.CLOSED})):
+        convocation.move(slot, SlotState.PLANNED)
+        slot.published_in_id, slot.freed_at = None, None
+
+
+def _bring_within_reach(tx: Transaction, territory: Territory, today: date, stored: Collection[Slot]) -> None:
+    """Each slot is locked and read again before it moves: meanwhile an urgent case or a draw may have taken it."""
     reach_on = today + timedelta(days=REACH_DAYS)
-    for slot in stored.values():
-        if slot.state is SlotState.PLANNED and slot.on_date <= reach_on:
-            convocation.move(slot, SlotState.URGENT if slot.urgent else SlotState.OPEN)
-        if slot.state is SlotState.URGENT and today >= rules.urgent_release_on(
-            territory, slot.on_date, tx.world.holidays
-        ):
-            convocation.move(slot, SlotState.OPEN)
-    for slot in rows.over(tx.session, tx.now, frozenset({SlotState.OPEN, SlotState.URGENT})):
+    near = [slot for slot in stored if slot.state is SlotState.PLANNED and slot.on_date <= reach_on]
+    for slot in rows.locked(tx.session, near, frozenset({SlotState.PLANNED})):
+        if slot.urgent:
+            convocation.move(slot, SlotState.URGENT)
+        else:
+            convocation.reopen(tx, slot)
+    for slot in rows.locked(tx.session, _unused(tx, territory, today, stored), frozenset({SlotState.URGENT})):
+        convocation.reopen(tx, slot)
+    for slot in rows.over(tx.session, territory.code, tx.now, frozenset({SlotState.OPEN, SlotState.URGENT})):
         convocation.move(slot, SlotState.LOST)
+
+
+def _unused(tx: Transaction, territory: Territory, today: date, stored: Iterable[Slot]) -> list[Slot]:
+    """Urgent slots that nobody needed in time."""
+    urgent = (slot for slot in stored if slot.state is SlotState.URGENT)
+    return [slot for slot in urgent if today >= rules.urgent_release_on(territory, slot.on_date, tx.world.holidays)]
 
 
 def _plan_batches(tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date) -> None:

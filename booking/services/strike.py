@@ -49,7 +49,7 @@ def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str
             raise Conflict("round_is_out")
         for slot in slot_rows.of_batch(tx.session, batch.id):
             if slot.state is SlotState.COMMITTED:
-                convocation.move(slot, SlotState.OPEN)
+                convocation.reopen(tx, slot)
             if batch.kind is DrawKind.MAIN and slot.published_in_id == batch.id:
                 slot.published_in_id = None
         batch.state, batch.voided_reason, batch.voided_at = BatchState.VOIDED, str(why), tx.now

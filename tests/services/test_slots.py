@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 
+from booking.domain.convocation import ConvocationState
+from booking.domain.demande import DemandeState
 from booking.domain.slots import DrawKind, SlotState
 from booking.gateways import config_files
 from booking.ports import World
-from booking.services import configuration, slots
+from booking.services import configuration, convocation, slots
+from booking.services.transaction import SYSTEM, transaction
+from booking.store import slots as slot_rows
+from booking.store.convocation import Convocation
+from booking.store.demande import Demande
 from booking.store.draw import Batch
 from booking.store.slots import Slot
+from tests.conftest import ON_POSTGRESQL
+from tests.support import filings
 
 CONFIG = Path(__file__).parents[2] / "config"
 LANDES = CONFIG / "territoires" / "40-landes.toml"
@@ -97,6 +108,14 @@ def test_a_slot_whose_hour_passed_with_nobody_is_lost(seeded: World) -> None:
     assert {slot.state for slot in past} == {SlotState.LOST}
 
 
+def test_only_the_slots_of_the_territory_in_hand_are_over(seeded: World) -> None:
+    slots.plan(seeded)
+    later_at, open_ones = seeded.clock.now() + timedelta(days=3), frozenset({SlotState.OPEN})
+    with seeded.sessions() as session:
+        assert slot_rows.over(session, filings.TERRITORY, later_at, open_ones)
+        assert not slot_rows.over(session, "64-pyrenees-atlantiques", later_at, open_ones)
+
+
 def test_a_fictitious_site_and_family_come_by_configuration_alone(
     world: World, seeds: dict[tuple[str, str], Any]
 ) -> None:
@@ -114,3 +133,106 @@ def test_a_fictitious_site_and_family_come_by_configuration_alone(
     configuration.seed(world, {("demarches", "*"): demarches, ("territoire", code): territory})
     slots.plan(world)
     assert {slot.family for slot in stored(world) if slot.site == "ddtm"} == {"armes"}
+
+
+# --- whoever takes a slot while it is planned ----------------------------------------------------------------
+
+
+Lock = Callable[..., Any]
+
+
+def first_urgent(world: World) -> Slot:
+    found = [one for one in stored(world) if one.family == filings.FAMILY and one.state is SlotState.URGENT]
+    return min(found, key=lambda slot: slot.start_at)
+
+
+def plan_while_taken(world: World, slot_id: UUID, monkeypatch: pytest.MonkeyPatch, lock: Lock) -> UUID:
+    """Plan while somebody else's transaction has the slot already and ends a little later; the demande that has it.
+
+    SQLite lets one transaction write: there the other one is over before.
+    """
+    demande_id = filings.by_staff(world, identity=filings.AMINATA).demande_id
+    taken, reached = Event(), Event()
+
+    def take() -> None:
+        with transaction(world) as tx:
+            demande, slot = tx.session.get_one(Demande, demande_id), tx.session.get_one(Slot, slot_id)
+            territory = configuration.current(tx.session, tx.now).territory(slot.territory)
+            convocation.appoint(tx, demande, slot, territory, SYSTEM)
+            tx.session.flush()
+            taken.set()
+            reached.wait(20 if ON_POSTGRESQL else 0)
+            Event().wait(0.5)
+
+    def locked(session: Any, found: Any, states: Any) -> Any:
+        if slot_id in {slot.id for slot in found}:
+            reached.set()
+        return lock(session, found, states)
+
+    monkeypatch.setattr(slot_rows, "locked", locked)
+    other = Thread(target=take)
+    other.start()
+    assert taken.wait(20)
+    slots.plan(world)
+    other.join()
+    return demande_id
+
+
+def unlocked(_session: Any, found: Any, _states: Any) -> Any:
+    return found
+
+
+def holding(world: World, demande_id: UUID) -> Convocation:
+    with world.reading() as session:
+        return session.scalars(select(Convocation).where(Convocation.demande_id == demande_id)).one()
+
+
+def on_the_day_of_its_release(world: World, slot: Slot) -> None:
+    release_on = slot.on_date
+    while slots.rules.urgent_release_on(landes(world), slot.on_date, world.holidays) < release_on:
+        release_on -= timedelta(days=1)
+    at = datetime.combine(release_on, time(8), tzinfo=UTC)
+    world.clock.advance(at - world.clock.now())  # type: ignore[attr-defined]
+
+
+def landes(world: World) -> Any:
+    with world.reading() as session:
+        return configuration.current(session, world.clock.now()).territory(filings.TERRITORY)
+
+
+def test_an_urgent_appointment_made_meanwhile_is_not_released(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-147"""
+    slots.plan(seeded)
+    slot = first_urgent(seeded)
+    on_the_day_of_its_release(seeded, slot)
+    demande_id = plan_while_taken(seeded, slot.id, monkeypatch, slot_rows.locked)
+    assert holding(seeded, demande_id).state is ConvocationState.CONFIRMED
+    assert {one.id: one.state for one in stored(seeded)}[slot.id] is SlotState.CONFIRMED
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite lets one transaction write")
+def test_negative_control_without_the_lock_it_is(seeded: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots.plan(seeded)
+    slot = first_urgent(seeded)
+    on_the_day_of_its_release(seeded, slot)
+    demande_id = plan_while_taken(seeded, slot.id, monkeypatch, unlocked)
+    assert holding(seeded, demande_id).state is ConvocationState.CONFIRMED
+    assert {one.id: one.state for one in stored(seeded)}[slot.id] is SlotState.OPEN
+
+
+def test_whoever_was_given_a_slot_while_it_was_being_closed_is_told(
+    seeded: World, seeds: dict[tuple[str, str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-37"""
+    slots.plan(seeded)
+    slot = first_urgent(seeded)
+    code = territory_code(seeds)
+    body = copy.deepcopy(dict(seeds["territoire", code]))
+    body["closures"] = [*body.get("closures", []), {"from": slot.on_date, "until": slot.on_date, "reason": "works"}]
+    configuration.apply(seeded, "territoire", code, body, "test", "system")
+    demande_id = plan_while_taken(seeded, slot.id, monkeypatch, slot_rows.locked)
+    assert {one.id: one.state for one in stored(seeded)}[slot.id] is SlotState.CLOSED
+    assert holding(seeded, demande_id).state is ConvocationState.CANCELLED
+    person = filings.row(seeded, demande_id)
+    assert (person.state, person.priority) == (DemandeState.WAITING, 0)
+    assert filings.posted(seeded, "cancelled_by_administration")
