@@ -7,7 +7,7 @@ slots, whoever asks and whatever range is asked for. Source: allocation.md 2, 3,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -347,6 +347,28 @@ def draw_dates(
             draws.append(_planned_draw(DrawKind.MAIN, main, on, territory.zone))
         draws.append(_planned_draw(DrawKind.NIGHTLY, family.draw.nightly, on, territory.zone))
     return draws
+
+
+class DrawDay(NamedTuple):
+    """What there is one draw of: nobody's cohort depends on how often the hour was changed that day."""
+
+    family: str
+    kind: DrawKind
+    on_date: date
+
+
+def reschedule(
+    begun: Set[DrawDay], to_come: Set[tuple[DrawDay, datetime]], wanted: Mapping[DrawDay, datetime], now: datetime
+) -> tuple[list[DrawDay], set[tuple[DrawDay, datetime]]]:
+    """What the rules in force change: (days whose draw is to be planned, planned draws to withdraw) (R-146).
+
+    ``begun``: days whose list is frozen or due. ``to_come``: planned draws, each with its hour. ``wanted``: hour of
+    every draw by the rules in force. Where the day's new hour is over already, what was planned for that day stays.
+    """
+    missed = {day for day, freeze_at in wanted.items() if freeze_at <= now} - begun
+    to_plan = [day for day in wanted if (day, wanted[day]) not in to_come and day not in begun | missed]
+    to_withdraw = {(day, at) for day, at in to_come if wanted.get(day) != at and day not in missed}
+    return to_plan, to_withdraw
 
 
 def _planned_draw(kind: DrawKind, times: DrawTimes, on: date, zone: ZoneInfo) -> PlannedDraw:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from booking.domain import slots as rules
-from booking.domain.slots import PlannedSlot, SlotKey, SlotState
+from booking.domain.slots import DrawDay, PlannedDraw, PlannedSlot, SlotKey, SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation
@@ -105,16 +105,44 @@ def _unused(tx: Transaction, territory: Territory, today: date, stored: Iterable
 
 
 def _plan_batches(tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date) -> None:
-    known = batches.planned_keys(tx.session, territory.code, tx.now - timedelta(days=2))
-    families = [family for family in in_force.catalogue.families.values() if territory.sites_of(family.code)]
+    """One draw of a kind a day; what was planned and is no more held by the rules in force is withdrawn (R-146)."""
+    wanted = _draws(tx, in_force, territory, today)
+    begun, to_come = set(), {}
+    for one in batches.planned_since(tx.session, territory.code, tx.now - timedelta(days=2), tx.now):
+        day = DrawDay(one.family, one.kind, one.planned_at.astimezone(territory.zone).date())
+        if one.begun:
+            begun.add(day)
+        else:
+            to_come[day, one.planned_at] = one.id
+    hours = {day: draw.freeze_at for day, draw in wanted.items()}
+    to_plan, to_withdraw = rules.reschedule(begun, to_come.keys(), hours, tx.now)
+    for batch in batches.not_begun(tx.session, [to_come[planned] for planned in to_withdraw]):
+        _withdraw(tx, batch)
+    for day in to_plan:
+        plan_batch(tx, territory.code, day.family, wanted[day])
+
+
+def _draws(
+    tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date
+) -> dict[DrawDay, PlannedDraw]:
+    """The draws of the coming days by the rules in force, those of today included that are over."""
     until_on = today + timedelta(days=DRAWS_AHEAD_DAYS)
-    for family in families:
-        for draw in rules.draw_dates(family, territory, today, until_on, tx.world.holidays):
-            if draw.freeze_at > tx.now and (family.code, draw.kind, draw.freeze_at) not in known:
-                plan_batch(tx, territory.code, family.code, draw)
+    return {
+        DrawDay(family.code, draw.kind, draw.on_date): draw
+        for family in in_force.catalogue.families.values()
+        if territory.sites_of(family.code)
+        for draw in rules.draw_dates(family, territory, today, until_on, tx.world.holidays)
+    }
 
 
-def plan_batch(tx: Transaction, territory: str, family: str, draw: rules.PlannedDraw) -> Batch:
+def _withdraw(tx: Transaction, batch: Batch) -> None:
+    """A planned batch has no list and no number, and promised nothing but its hour: the journal alone keeps it."""
+    planned = {"family": batch.family, "kind": batch.kind, "freeze_at": batch.planned_at.isoformat()}
+    tx.note(SYSTEM, "draw_withdrawn", f"batch:{batch.id}", batch.territory, **planned)
+    tx.session.delete(batch)
+
+
+def plan_batch(tx: Transaction, territory: str, family: str, draw: PlannedDraw) -> Batch:
     """One planned batch; its list is frozen at ``draw.freeze_at``."""
     batch = Batch(
         id=tx.new_id(),

@@ -19,12 +19,14 @@ from booking.domain.demande import DemandeState
 from booking.domain.slots import DrawKind, SlotState
 from booking.gateways import config_files
 from booking.ports import World
-from booking.services import configuration, convocation, slots
+from booking.services import configuration, convocation, draw, slots
 from booking.services.transaction import SYSTEM, transaction
+from booking.store import draw as batches
 from booking.store import slots as slot_rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
-from booking.store.draw import Batch
+from booking.store.draw import Batch, BatchState
+from booking.store.journal import JournalRow
 from booking.store.slots import Slot
 from tests.conftest import ON_POSTGRESQL
 from tests.support import filings
@@ -133,6 +135,74 @@ def test_a_fictitious_site_and_family_come_by_configuration_alone(
     configuration.seed(world, {("demarches", "*"): demarches, ("territoire", code): territory})
     slots.plan(world)
     assert {slot.family for slot in stored(world) if slot.site == "ddtm"} == {"armes"}
+
+
+# --- when the rules of the draws change ----------------------------------------------------------------------
+
+
+def freeze_at(world: World, seeds: dict[tuple[str, str], Any], hour: int, minute: int) -> None:
+    """From now on every main draw has its list frozen at this local hour."""
+    body = copy.deepcopy(dict(seeds["demarches", "*"]))
+    for family in body["families"]:
+        family["draw"]["main"]["freeze"] = time(hour, minute)
+    configuration.apply(world, "demarches", "*", body, "test", "system")
+
+
+def mains(world: World) -> list[Batch]:
+    wanted = select(Batch).where(Batch.family == filings.FAMILY, Batch.kind == DrawKind.MAIN)
+    with world.reading() as session:
+        return list(session.scalars(wanted.order_by(Batch.planned_at)))
+
+
+def test_a_draw_whose_hour_changes_is_held_once_at_its_new_hour(
+    seeded: World, seeds: dict[tuple[str, str], Any]
+) -> None:
+    """R-146: there and back again, and with one cohort for the day."""
+    slots.plan(seeded)
+    [before] = mains(seeded)
+    assert before.planned_at == datetime(2026, 3, 5, 16, tzinfo=UTC)
+    freeze_at(seeded, seeds, 16, 30)
+    slots.plan(seeded)
+    [moved] = mains(seeded)
+    assert (moved.state, moved.planned_at) == (BatchState.PLANNED, datetime(2026, 3, 5, 15, 30, tzinfo=UTC))
+    with seeded.reading() as session:
+        noted = session.scalars(select(JournalRow).where(JournalRow.verb == "draw_withdrawn")).all()
+        following = batches.next_freeze(session, filings.TERRITORY, filings.FAMILY, seeded.clock.now())
+    assert following is not None
+    assert following.id == moved.id
+    assert before.planned_at.isoformat() in {row.details["freeze_at"] for row in noted}
+    freeze_at(seeded, seeds, 17, 0)
+    slots.plan(seeded)
+    assert [one.planned_at for one in mains(seeded)] == [before.planned_at]
+
+
+def test_a_day_that_has_had_its_draw_gets_no_second_one(seeded: World, seeds: dict[tuple[str, str], Any]) -> None:
+    """R-146"""
+    slots.plan(seeded)
+    [held] = mains(seeded)
+    seeded.clock.advance(held.planned_at + timedelta(minutes=1) - seeded.clock.now())  # type: ignore[attr-defined]
+    draw.freeze(seeded, held.id)
+    freeze_at(seeded, seeds, 17, 30)
+    slots.plan(seeded)
+    [today, next_week] = mains(seeded)
+    assert (today.id, today.main_number) == (held.id, 1)
+    assert next_week.planned_at == datetime(2026, 3, 12, 16, 30, tzinfo=UTC)
+
+
+def test_a_list_that_was_frozen_meanwhile_is_not_withdrawn(
+    seeded: World, seeds: dict[tuple[str, str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-146"""
+    slots.plan(seeded)
+    [planned] = mains(seeded)
+    now = seeded.clock.now()
+    with seeded.reading() as session:
+        stale = batches.planned_since(session, filings.TERRITORY, now, now)
+    draw.freeze(seeded, planned.id)
+    freeze_at(seeded, seeds, 16, 30)
+    monkeypatch.setattr(batches, "planned_since", lambda *_: stale)
+    slots.plan(seeded)
+    assert planned.id in {one.id for one in mains(seeded) if one.state is BatchState.FROZEN}
 
 
 # --- whoever takes a slot while it is planned ----------------------------------------------------------------
