@@ -357,17 +357,24 @@ class DrawDay(NamedTuple):
     on_date: date
 
 
+class DrawHours(NamedTuple):
+    """When its list is frozen, and when its value comes."""
+
+    freeze_at: datetime
+    draw_at: datetime
+
+
 def reschedule(
-    begun: Set[DrawDay], to_come: Set[tuple[DrawDay, datetime]], wanted: Mapping[DrawDay, datetime], now: datetime
-) -> tuple[list[DrawDay], set[tuple[DrawDay, datetime]]]:
+    begun: Set[DrawDay], to_come: Set[tuple[DrawDay, DrawHours]], wanted: Mapping[DrawDay, DrawHours], now: datetime
+) -> tuple[list[DrawDay], set[tuple[DrawDay, DrawHours]]]:
     """What the rules in force change: (days whose draw is to be planned, planned draws to withdraw) (R-146).
 
-    ``begun``: days whose list is frozen or due. ``to_come``: planned draws, each with its hour. ``wanted``: hour of
-    every draw by the rules in force. Where the day's new hour is over already, what was planned for that day stays.
+    ``begun``: days whose list is frozen or due. ``to_come``: planned draws, each with its hours. ``wanted``: those
+    of every draw by the rules in force. Where the day's new hour is over already, what was planned for that day stays.
     """
-    missed = {day for day, freeze_at in wanted.items() if freeze_at <= now} - begun
+    missed = {day for day, hours in wanted.items() if hours.freeze_at <= now} - begun
     to_plan = [day for day in wanted if (day, wanted[day]) not in to_come and day not in begun | missed]
-    to_withdraw = {(day, at) for day, at in to_come if wanted.get(day) != at and day not in missed}
+    to_withdraw = {(day, hours) for day, hours in to_come if wanted.get(day) != hours and day not in missed}
     return to_plan, to_withdraw
 
 

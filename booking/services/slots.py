@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from booking.domain import slots as rules
-from booking.domain.slots import DrawDay, PlannedDraw, PlannedSlot, SlotKey, SlotState
+from booking.domain.slots import DrawDay, DrawHours, PlannedDraw, PlannedSlot, SlotKey, SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation
@@ -113,11 +113,12 @@ def _plan_batches(tx: Transaction, in_force: configuration.Rules, territory: Ter
         if one.begun:
             begun.add(day)
         else:
-            to_come[day, one.planned_at] = one.id
-    hours = {day: draw.freeze_at for day, draw in wanted.items()}
+            to_come[day, DrawHours(one.planned_at, one.draw_at)] = one.id
+    hours = {day: DrawHours(draw.freeze_at, draw.draw_at) for day, draw in wanted.items()}
     to_plan, to_withdraw = rules.reschedule(begun, to_come.keys(), hours, tx.now)
     for batch in batches.not_begun(tx.session, [to_come[planned] for planned in to_withdraw]):
         _withdraw(tx, batch)
+    tx.session.flush()  # one at the same hour may take its place
     for day in to_plan:
         plan_batch(tx, territory.code, day.family, wanted[day])
 

@@ -246,12 +246,13 @@ def due(session: Session, now: datetime) -> Sequence[UUID]:
 
 
 class Planned(NamedTuple):
-    """When the list of a batch is frozen, and whether it is or is due."""
+    """The hours of a batch, and whether its list is frozen or due."""
 
     id: UUID
     family: str
     kind: DrawKind
     planned_at: datetime
+    draw_at: datetime
     begun: bool
 
 
@@ -259,7 +260,7 @@ def planned_since(session: Session, territory: str, since_at: datetime, now: dat
     """Every batch of a territory whose hour is ``since_at`` or later."""
     begun = (Batch.state != BatchState.PLANNED) | (Batch.planned_at <= now)
     rows = session.execute(
-        select(Batch.id, Batch.family, Batch.kind, Batch.planned_at, begun).where(
+        select(Batch.id, Batch.family, Batch.kind, Batch.planned_at, Batch.draw_at, begun).where(
             Batch.territory == territory, Batch.planned_at >= since_at
         )
     )

@@ -140,11 +140,11 @@ def test_a_fictitious_site_and_family_come_by_configuration_alone(
 # --- when the rules of the draws change ----------------------------------------------------------------------
 
 
-def freeze_at(world: World, seeds: dict[tuple[str, str], Any], hour: int, minute: int) -> None:
-    """From now on every main draw has its list frozen at this local hour."""
+def change_mains(world: World, seeds: dict[tuple[str, str], Any], **hours: time) -> None:
+    """From now on the list of every main draw is frozen (``freeze``), or its value comes (``draw``), at this hour."""
     body = copy.deepcopy(dict(seeds["demarches", "*"]))
     for family in body["families"]:
-        family["draw"]["main"]["freeze"] = time(hour, minute)
+        family["draw"]["main"] |= hours
     configuration.apply(world, "demarches", "*", body, "test", "system")
 
 
@@ -161,7 +161,7 @@ def test_a_draw_whose_hour_changes_is_held_once_at_its_new_hour(
     slots.plan(seeded)
     [before] = mains(seeded)
     assert before.planned_at == datetime(2026, 3, 5, 16, tzinfo=UTC)
-    freeze_at(seeded, seeds, 16, 30)
+    change_mains(seeded, seeds, freeze=time(16, 30))
     slots.plan(seeded)
     [moved] = mains(seeded)
     assert (moved.state, moved.planned_at) == (BatchState.PLANNED, datetime(2026, 3, 5, 15, 30, tzinfo=UTC))
@@ -171,9 +171,19 @@ def test_a_draw_whose_hour_changes_is_held_once_at_its_new_hour(
     assert following is not None
     assert following.id == moved.id
     assert before.planned_at.isoformat() in {row.details["freeze_at"] for row in noted}
-    freeze_at(seeded, seeds, 17, 0)
+    change_mains(seeded, seeds, freeze=time(17, 0))
     slots.plan(seeded)
     assert [one.planned_at for one in mains(seeded)] == [before.planned_at]
+
+
+def test_a_draw_whose_value_comes_later_keeps_its_list(seeded: World, seeds: dict[tuple[str, str], Any]) -> None:
+    """R-146"""
+    slots.plan(seeded)
+    [before] = mains(seeded)
+    change_mains(seeded, seeds, draw=time(20))
+    slots.plan(seeded)
+    [after] = mains(seeded)
+    assert (after.planned_at, after.draw_at) == (before.planned_at, datetime(2026, 3, 5, 19, tzinfo=UTC))
 
 
 def test_a_day_that_has_had_its_draw_gets_no_second_one(seeded: World, seeds: dict[tuple[str, str], Any]) -> None:
@@ -182,7 +192,7 @@ def test_a_day_that_has_had_its_draw_gets_no_second_one(seeded: World, seeds: di
     [held] = mains(seeded)
     seeded.clock.advance(held.planned_at + timedelta(minutes=1) - seeded.clock.now())  # type: ignore[attr-defined]
     draw.freeze(seeded, held.id)
-    freeze_at(seeded, seeds, 17, 30)
+    change_mains(seeded, seeds, freeze=time(17, 30))
     slots.plan(seeded)
     [today, next_week] = mains(seeded)
     assert (today.id, today.main_number) == (held.id, 1)
@@ -199,7 +209,7 @@ def test_a_list_that_was_frozen_meanwhile_is_not_withdrawn(
     with seeded.reading() as session:
         stale = batches.planned_since(session, filings.TERRITORY, now, now)
     draw.freeze(seeded, planned.id)
-    freeze_at(seeded, seeds, 16, 30)
+    change_mains(seeded, seeds, freeze=time(16, 30))
     monkeypatch.setattr(batches, "planned_since", lambda *_: stale)
     slots.plan(seeded)
     assert planned.id in {one.id for one in mains(seeded) if one.state is BatchState.FROZEN}
