@@ -7,7 +7,7 @@ slots, whoever asks and whatever range is asked for. Source: allocation.md 2, 3,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -44,6 +44,9 @@ class SlotState(StrEnum):
     LOST = "lost"
     CLOSED = "closed"
 
+
+OVER = frozenset({SlotState.USED, SlotState.LOST, SlotState.CLOSED})
+"""Nothing more becomes of such a slot, but for a closure that is taken back and an outcome that is mended."""
 
 _S = SlotState
 TRANSITIONS: dict[SlotState, frozenset[SlotState]] = {
@@ -260,8 +263,7 @@ def diff(
     """
     wanted = {slot.key: slot for slot in planned}
     to_add = [slot for key, slot in wanted.items() if existing.get(key, _S.CLOSED) is _S.CLOSED]
-    over = {_S.USED, _S.LOST, _S.CLOSED}
-    to_close = sorted(key for key, state in existing.items() if key not in wanted and state not in over)
+    to_close = sorted(key for key, state in existing.items() if key not in wanted and state not in OVER)
     return to_add, to_close
 
 
@@ -345,6 +347,35 @@ def draw_dates(
             draws.append(_planned_draw(DrawKind.MAIN, main, on, territory.zone))
         draws.append(_planned_draw(DrawKind.NIGHTLY, family.draw.nightly, on, territory.zone))
     return draws
+
+
+class DrawDay(NamedTuple):
+    """What there is one draw of: nobody's cohort depends on how often the hour was changed that day."""
+
+    family: str
+    kind: DrawKind
+    on_date: date
+
+
+class DrawHours(NamedTuple):
+    """When its list is frozen, and when its value comes."""
+
+    freeze_at: datetime
+    draw_at: datetime
+
+
+def reschedule(
+    begun: Set[DrawDay], to_come: Set[tuple[DrawDay, DrawHours]], wanted: Mapping[DrawDay, DrawHours], now: datetime
+) -> tuple[list[DrawDay], set[tuple[DrawDay, DrawHours]]]:
+    """What the rules in force change: (days whose draw is to be planned, planned draws to withdraw) (R-146).
+
+    ``begun``: days whose list is frozen or due. ``to_come``: planned draws, each with its hours. ``wanted``: those
+    of every draw by the rules in force. Where the day's new hour is over already, what was planned for that day stays.
+    """
+    missed = {day for day, hours in wanted.items() if hours.freeze_at <= now} - begun
+    to_plan = [day for day in wanted if (day, wanted[day]) not in to_come and day not in begun | missed]
+    to_withdraw = {(day, hours) for day, hours in to_come if wanted.get(day) != hours and day not in missed}
+    return to_plan, to_withdraw
 
 
 def _planned_draw(kind: DrawKind, times: DrawTimes, on: date, zone: ZoneInfo) -> PlannedDraw:

@@ -45,13 +45,18 @@ def move(slot: Slot, new: SlotState) -> None:
     slot.state = new
 
 
+def reopen(tx: Transaction, slot: Slot) -> None:
+    """Open, and free from now on: the order of calls at short notice is drawn later (R-71). Raises Conflict."""
+    move(slot, SlotState.OPEN)
+    slot.freed_at = tx.now
+
+
 def free(tx: Transaction, slot: Slot) -> None:
     """Nobody holds the slot any more: open for the next nightly draw or standby, or lost when its hour is past."""
     if slot.start_at <= tx.now:
         move(slot, SlotState.LOST)
         return
-    move(slot, SlotState.OPEN)
-    slot.freed_at = tx.now
+    reopen(tx, slot)
     tx.note(SYSTEM, "slot_freed", f"slot:{slot.id}", slot.territory, family=slot.family)
 
 

@@ -5,7 +5,7 @@ One transaction: either all of it happened, or nothing did. Source: allocation.m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from uuid import UUID
 
 from booking.domain.demande import DemandeState
@@ -17,6 +17,7 @@ from booking.services import configuration, convocation
 from booking.services.notices import tell_each
 from booking.services.result import check_result
 from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store import draw as rows
 from booking.store import listed
@@ -37,11 +38,13 @@ def offer(world: World, batch_id: UUID) -> None:
         check_result(tx, batch, list(slots.values()))
         people = demandes.placed_by(tx.session, batch.id)
         attached = demandes.attached_of(tx.session, people.keys())
+        holders = _leave_to_holders(tx, batch, slots)
         made = sum(
             _offer_line(tx, batch, people[demande_id], attached[demande_id], slots[slot_id], territory)
             for demande_id, slot_id in rows.given(tx.session, batch.id)
+            if _still_waits(tx, batch, people[demande_id], holders)
         )
-        left = _release_the_rest(slots.values())
+        left = _release_the_rest(tx, slots.values())
         if batch.kind is DrawKind.MAIN:
             _still_here(tx, batch, territory)
         batch.state, batch.offered_at = BatchState.OFFERED, tx.now
@@ -49,17 +52,39 @@ def offer(world: World, batch_id: UUID) -> None:
         tx.after("sweep")
 
 
+def _leave_to_holders(tx: Transaction, batch: Batch, slots: Mapping[UUID, Slot]) -> set[UUID]:
+    """A slot that somebody holds, whatever the list said of it, stays theirs: one false slot stops nobody's offer.
+
+    Slots and people are locked: nobody begins to hold one meanwhile. The people around this draw who hold something.
+    """
+    holdings = convocations.live_beside(tx.session, batch.id)
+    for held in holdings:
+        slot = slots.get(held.slot_id)
+        if slot is not None and slot.state is SlotState.COMMITTED:
+            convocation.move(slot, SlotState(held.state))
+            tx.note(SYSTEM, "slot_held_already", f"slot:{slot.id}", batch.territory, convocation=held.reference)
+    return {held.demande_id for held in holdings}
+
+
+def _still_waits(tx: Transaction, batch: Batch, demande: Demande, holders: Set[UUID]) -> bool:
+    """Whether a placed person needs an offer: whoever stopped waiting since the freeze, or holds a slot, does not."""
+    if demande.state is not DemandeState.WAITING or demande.attached_to_id is not None:
+        reason = f"state_{demande.state}"
+    elif demande.id in holders:
+        reason = "holds_already"
+    else:
+        return True
+    tx.note(SYSTEM, "offer_skipped", f"demande:{demande.id}", batch.territory, reason=reason)
+    return False
+
+
 def _offer_line(
     tx: Transaction, batch: Batch, demande: Demande, attached: Sequence[Demande], slot: Slot, territory: Territory
 ) -> bool:
-    """One offer; False when the person or the slot is gone since the freeze, or when it is too late to ask.
+    """One offer; False when the slot is gone since the freeze, or when it is too late to ask.
 
-    Whoever loses a place that way through no fault of their own has priority 0 in the next draw.
+    Whoever loses a place that way through no fault of their own has priority 0 in the next draw (R-147).
     """
-    waits = demande.state is DemandeState.WAITING and demande.attached_to_id is None
-    if not waits:
-        tx.note(SYSTEM, "offer_skipped", f"demande:{demande.id}", batch.territory, reason=f"state_{demande.state}")
-        return False
     if slot.state is not SlotState.COMMITTED:
         reason = f"slot_{slot.state}"
     else:
@@ -74,11 +99,11 @@ def _offer_line(
     return False
 
 
-def _release_the_rest(slots: Iterable[Slot]) -> int:
+def _release_the_rest(tx: Transaction, slots: Iterable[Slot]) -> int:
     """Slots that nobody got are open again; they were published, so a nightly draw may take them."""
     left = [slot for slot in slots if slot.state is SlotState.COMMITTED]
     for slot in left:
-        convocation.move(slot, SlotState.OPEN)
+        convocation.reopen(tx, slot)
     return len(left)
 
 

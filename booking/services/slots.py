@@ -5,10 +5,11 @@ Nothing here lets anybody choose a slot for a person.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from booking.domain import slots as rules
-from booking.domain.slots import PlannedSlot, SlotKey, SlotState
+from booking.domain.slots import DrawDay, DrawHours, PlannedDraw, PlannedSlot, SlotKey, SlotState
 from booking.domain.territory import Territory
 from booking.ports import World
 from booking.services import configuration, convocation
@@ -23,6 +24,7 @@ HORIZON_DAYS = 56
 REACH_DAYS = 28
 """… and enter a draw from four weeks ahead: nobody is convened for a day too far away to keep."""
 DRAWS_AHEAD_DAYS = 8
+NOT_OVER = frozenset(SlotState) - rules.OVER
 
 
 def plan(world: World) -> None:
@@ -42,67 +44,106 @@ def _plan_territory(tx: Transaction, in_force: configuration.Rules, territory: T
     stored = rows.between(tx.session, territory.code, today, until_on)
     planned = rules.generate(territory, in_force.catalogue, today, until_on, tx.world.holidays)
     to_add, to_close = rules.diff({key: slot.state for key, slot in stored.items()}, planned)
-    for wanted in to_add:
-        if wanted.start_at > tx.now:
-            _add(tx, wanted, stored, number)
-    for key in to_close:
-        if stored[key].start_at > tx.now:
-            close(tx, stored[key], "closure")
-    _bring_within_reach(tx, territory, today, stored)
+    to_come = [wanted for wanted in to_add if wanted.start_at > tx.now]
+    _take_back(tx, [stored[wanted.key] for wanted in to_come if wanted.key in stored])
+    _add(tx, [wanted for wanted in to_come if wanted.key not in stored], stored, number)
+    gone = [stored[key] for key in to_close if stored[key].start_at > tx.now]
+    for slot in rows.locked(tx.session, gone, NOT_OVER):
+        close(tx, slot, "closure")
+    _bring_within_reach(tx, territory, today, stored.values())
     _plan_batches(tx, in_force, territory, today)
 
 
-def _add(tx: Transaction, wanted: PlannedSlot, stored: dict[SlotKey, Slot], number: int) -> None:
-    if wanted.key in stored:  # a closure was taken back: new capacity, for the next main draw
-        again = stored[wanted.key]
-        convocation.move(again, SlotState.PLANNED)
-        again.published_in_id, again.freed_at = None, None
-        return
-    slot = Slot(
-        id=tx.new_id(),
-        territory=wanted.territory,
-        family=wanted.family,
-        site=wanted.site,
-        guichet=wanted.guichet,
-        on_date=wanted.on_date,
-        half=wanted.half,
-        start=wanted.start,
-        start_at=wanted.start_at,
-        length_min=wanted.length_min,
-        urgent=wanted.urgent,
-        state=SlotState.PLANNED,
-        published_in_id=None,
-        freed_at=None,
-        config_number=number,
-    )
-    tx.session.add(slot)
-    stored[wanted.key] = slot
+def _add(tx: Transaction, new: Iterable[PlannedSlot], stored: dict[SlotKey, Slot], number: int) -> None:
+    for wanted in new:
+        stored[wanted.key] = Slot(
+            id=tx.new_id(),
+            territory=wanted.territory,
+            family=wanted.family,
+            site=wanted.site,
+            guichet=wanted.guichet,
+            on_date=wanted.on_date,
+            half=wanted.half,
+            start=wanted.start,
+            start_at=wanted.start_at,
+            length_min=wanted.length_min,
+            urgent=wanted.urgent,
+            state=SlotState.PLANNED,
+            published_in_id=None,
+            freed_at=None,
+            config_number=number,
+        )
+        tx.session.add(stored[wanted.key])
 
 
-def _bring_within_reach(tx: Transaction, territory: Territory, today: date, stored: dict[SlotKey, Slot]) -> None:
+def _take_back(tx: Transaction, closed: Iterable[Slot]) -> None:
+    """A closure was taken back: new capacity, for the next main draw."""
+    for slot in rows.locked(tx.session, closed, frozenset({SlotState.CLOSED})):
+        convocation.move(slot, SlotState.PLANNED)
+        slot.published_in_id, slot.freed_at = None, None
+
+
+def _bring_within_reach(tx: Transaction, territory: Territory, today: date, stored: Collection[Slot]) -> None:
+    """Each slot is locked and read again before it moves: meanwhile an urgent case or a draw may have taken it."""
     reach_on = today + timedelta(days=REACH_DAYS)
-    for slot in stored.values():
-        if slot.state is SlotState.PLANNED and slot.on_date <= reach_on:
-            convocation.move(slot, SlotState.URGENT if slot.urgent else SlotState.OPEN)
-        if slot.state is SlotState.URGENT and today >= rules.urgent_release_on(
-            territory, slot.on_date, tx.world.holidays
-        ):
-            convocation.move(slot, SlotState.OPEN)
-    for slot in rows.over(tx.session, tx.now, frozenset({SlotState.OPEN, SlotState.URGENT})):
+    near = [slot for slot in stored if slot.state is SlotState.PLANNED and slot.on_date <= reach_on]
+    for slot in rows.locked(tx.session, near, frozenset({SlotState.PLANNED})):
+        if slot.urgent:
+            convocation.move(slot, SlotState.URGENT)
+        else:
+            convocation.reopen(tx, slot)
+    for slot in rows.locked(tx.session, _unused(tx, territory, today, stored), frozenset({SlotState.URGENT})):
+        convocation.reopen(tx, slot)
+    for slot in rows.over(tx.session, territory.code, tx.now, frozenset({SlotState.OPEN, SlotState.URGENT})):
         convocation.move(slot, SlotState.LOST)
 
 
+def _unused(tx: Transaction, territory: Territory, today: date, stored: Iterable[Slot]) -> list[Slot]:
+    """Urgent slots that nobody needed in time."""
+    urgent = (slot for slot in stored if slot.state is SlotState.URGENT)
+    return [slot for slot in urgent if today >= rules.urgent_release_on(territory, slot.on_date, tx.world.holidays)]
+
+
 def _plan_batches(tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date) -> None:
-    known = batches.planned_keys(tx.session, territory.code, tx.now - timedelta(days=2))
-    families = [family for family in in_force.catalogue.families.values() if territory.sites_of(family.code)]
+    """One draw of a kind a day; what was planned and is no more held by the rules in force is withdrawn (R-146)."""
+    wanted = _draws(tx, in_force, territory, today)
+    begun, to_come = set(), {}
+    for one in batches.planned_since(tx.session, territory.code, tx.now - timedelta(days=2), tx.now):
+        day = DrawDay(one.family, one.kind, one.planned_at.astimezone(territory.zone).date())
+        if one.begun:
+            begun.add(day)
+        else:
+            to_come[day, DrawHours(one.planned_at, one.draw_at)] = one.id
+    hours = {day: DrawHours(draw.freeze_at, draw.draw_at) for day, draw in wanted.items()}
+    to_plan, to_withdraw = rules.reschedule(begun, to_come.keys(), hours, tx.now)
+    for batch in batches.not_begun(tx.session, [to_come[planned] for planned in to_withdraw]):
+        _withdraw(tx, batch)
+    tx.session.flush()  # one at the same hour may take its place
+    for day in to_plan:
+        plan_batch(tx, territory.code, day.family, wanted[day])
+
+
+def _draws(
+    tx: Transaction, in_force: configuration.Rules, territory: Territory, today: date
+) -> dict[DrawDay, PlannedDraw]:
+    """The draws of the coming days by the rules in force, those of today included that are over."""
     until_on = today + timedelta(days=DRAWS_AHEAD_DAYS)
-    for family in families:
-        for draw in rules.draw_dates(family, territory, today, until_on, tx.world.holidays):
-            if draw.freeze_at > tx.now and (family.code, draw.kind, draw.freeze_at) not in known:
-                plan_batch(tx, territory.code, family.code, draw)
+    return {
+        DrawDay(family.code, draw.kind, draw.on_date): draw
+        for family in in_force.catalogue.families.values()
+        if territory.sites_of(family.code)
+        for draw in rules.draw_dates(family, territory, today, until_on, tx.world.holidays)
+    }
 
 
-def plan_batch(tx: Transaction, territory: str, family: str, draw: rules.PlannedDraw) -> Batch:
+def _withdraw(tx: Transaction, batch: Batch) -> None:
+    """A planned batch has no list and no number, and promised nothing but its hour: the journal alone keeps it."""
+    planned = {"family": batch.family, "kind": batch.kind, "freeze_at": batch.planned_at.isoformat()}
+    tx.note(SYSTEM, "draw_withdrawn", f"batch:{batch.id}", batch.territory, **planned)
+    tx.session.delete(batch)
+
+
+def plan_batch(tx: Transaction, territory: str, family: str, draw: PlannedDraw) -> Batch:
     """One planned batch; its list is frozen at ``draw.freeze_at``."""
     batch = Batch(
         id=tx.new_id(),

@@ -233,7 +233,7 @@ def _deadline(
     in_force: Rules, entry: Demande, state: DemandeState, expected: Estimate | None, now: datetime
 ) -> dict[str, Any]:
     to_check = entry.deadline_on is not None and in_force.catalogue.motifs[entry.motif].deadline_to_check
-    threatened = state in LIVE_STATES and not to_check and waitlist.at_risk(entry, expected, now)
+    threatened = state in LIVE_STATES and not to_check and waitlist.at_risk(entry, in_force, expected, now)
     return {"deadline_on": entry.deadline_on, "deadline_to_check": to_check, "at_risk": threatened}
 
 

@@ -52,7 +52,7 @@ def void(world: World, actor: Actor, territory: str, batch_id: UUID, reason: str
             raise Conflict("round_is_out")
         for slot in slot_rows.of_batch(tx.session, batch.id):
             if slot.state is SlotState.COMMITTED:
-                convocation.move(slot, SlotState.OPEN)
+                convocation.reopen(tx, slot)
         batch.state, batch.voided_reason, batch.voided_at = BatchState.VOIDED, str(why), tx.now
         tx.note(actor, "draw_voided", f"batch:{batch.id}", territory, number=batch.number, reason=str(why))
         witness.tell_voided(tx, batch)

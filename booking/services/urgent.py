@@ -274,7 +274,7 @@ def _assign_one(case_id: UUID, tx: Transaction) -> bool:
 
 
 def _assign(tx: Transaction, case: UrgentCase) -> Convocation | None:
-    """The earliest free urgent slot where and when the person can come; the unique index decides between two cases."""
+    """The earliest free urgent slot where and when the person can come; its lock decides between two cases."""
     demande = demandes.by_id(tx.session, case.demande_id, lock=True) if case.demande_id else None
     if demande is None or demande.state not in MAY_BE_URGENT:
         return None
@@ -284,6 +284,8 @@ def _assign(tx: Transaction, case: UrgentCase) -> Convocation | None:
     slot = rules.assign_urgent(free, availability, tx.now + timedelta(hours=notice_h))
     if slot is None:
         return None
+    if not slot_rows.locked(tx.session, [slot], frozenset({SlotState.URGENT})):
+        return _assign(tx, case)  # somebody was faster, or it was closed: the next one
     territory = configuration.current(tx.session, tx.now).territory(case.territory)
     held = convocation.appoint(tx, demande, slot, territory, SYSTEM)
     tx.session.flush()

@@ -76,9 +76,11 @@ def _cohorts_only(counts: Mapping[int, int]) -> dict[int, int]:
     return {cohort: count for cohort, count in counts.items() if cohort}
 
 
-def at_risk(demande: Demande, expected: Estimate | None, now: datetime) -> bool:
-    """Whether the wait threatens the legal deadline of a demande."""
-    return rules.at_risk(demande.filed_at.date(), now.date(), demande.deadline_on, expected)
+def at_risk(demande: Demande, in_force: Rules, expected: Estimate | None, now: datetime) -> bool:
+    """Whether the wait threatens the legal deadline of a demande, counted in days of its territory (R-28)."""
+    zone = in_force.territory(demande.territory).zone
+    filed_on, today = demande.filed_at.astimezone(zone).date(), now.astimezone(zone).date()
+    return rules.at_risk(filed_on, today, demande.deadline_on, expected)
 
 
 def deadline(demande: Demande, in_force: Rules, now: datetime) -> dict[str, Any]:

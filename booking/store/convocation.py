@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from booking.domain.convocation import ConvocationState
 from booking.store.base import Base, Coded, among, live_index, quoted
 from booking.store.demande import Demande
+from booking.store.draw import BatchLine, BatchSlot
 from booking.store.slots import Slot
 
 LIVE_HOLDING = frozenset({ConvocationState.OFFERED, ConvocationState.CONFIRMED})
@@ -84,6 +85,14 @@ def live_on_slot(session: Session, slot_id: UUID) -> Convocation | None:
     return session.scalar(
         select(Convocation).where(Convocation.slot_id == slot_id, Convocation.state.in_(LIVE_HOLDING)).with_for_update()
     )
+
+
+def live_beside(session: Session, batch_id: UUID) -> Sequence[Convocation]:
+    """Offers and appointments on the slots of a batch, or of the people whom it gave one."""
+    frozen = select(BatchSlot.slot_id).where(BatchSlot.batch_id == batch_id)
+    placed = select(BatchLine.demande_id).where(BatchLine.batch_id == batch_id, BatchLine.placed_slot_id.is_not(None))
+    theirs = Convocation.slot_id.in_(frozen) | Convocation.demande_id.in_(placed)
+    return session.scalars(select(Convocation).where(Convocation.state.in_(LIVE_HOLDING), theirs)).all()
 
 
 _Main = aliased(Demande)

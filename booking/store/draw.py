@@ -245,14 +245,32 @@ def due(session: Session, now: datetime) -> Sequence[UUID]:
     ).all()
 
 
-def planned_keys(session: Session, territory: str, from_at: datetime) -> set[tuple[str, DrawKind, datetime]]:
-    """(family, kind, planned_at) of every batch of a territory from ``from_at`` on."""
+class Planned(NamedTuple):
+    """The hours of a batch, and whether its list is frozen or due."""
+
+    id: UUID
+    family: str
+    kind: DrawKind
+    planned_at: datetime
+    draw_at: datetime
+    begun: bool
+
+
+def planned_since(session: Session, territory: str, since_at: datetime, now: datetime) -> list[Planned]:
+    """Every batch of a territory whose hour is ``since_at`` or later."""
+    begun = (Batch.state != BatchState.PLANNED) | (Batch.planned_at <= now)
     rows = session.execute(
-        select(Batch.family, Batch.kind, Batch.planned_at).where(
-            Batch.territory == territory, Batch.planned_at >= from_at
+        select(Batch.id, Batch.family, Batch.kind, Batch.planned_at, Batch.draw_at, begun).where(
+            Batch.territory == territory, Batch.planned_at >= since_at
         )
     )
-    return {(family, kind, planned_at) for family, kind, planned_at in rows}
+    return [Planned(*row) for row in rows]
+
+
+def not_begun(session: Session, ids: Sequence[UUID]) -> Sequence[Batch]:
+    """Those of some batches whose list is still open, locked: none of them is frozen before the transaction ends."""
+    wanted = select(Batch).where(Batch.id.in_(ids), Batch.state == BatchState.PLANNED).order_by(Batch.id)
+    return session.scalars(wanted.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def next_freeze(session: Session, territory: str, family: str, now: datetime) -> Batch | None:

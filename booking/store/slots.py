@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from booking.domain.demande import Half
@@ -40,6 +40,7 @@ class Slot(Base):
     published_in_id: Mapped[UUID | None] = mapped_column(ForeignKey("batch.id"))
     """First main draw that published it: only such a slot may enter a nightly draw."""
     freed_at: Mapped[datetime | None]
+    """Since when it is open; None: it never was."""
     config_number: Mapped[int]
 
     @property
@@ -55,13 +56,28 @@ def between(session: Session, territory: str, from_on: date, until_on: date) -> 
     return {slot.key: slot for slot in rows}
 
 
-def over(session: Session, now: datetime, states: frozenset[SlotState]) -> Sequence[Slot]:
-    """Slots whose hour has passed while they were still in one of ``states``."""
-    return session.scalars(select(Slot).where(Slot.start_at <= now, Slot.state.in_(states))).all()
+def locked(session: Session, slots: Iterable[Slot], states: frozenset[SlotState]) -> Sequence[Slot]:
+    """Those of ``slots`` that are in one of ``states`` once nobody else can take them; read again, until the end."""
+    return _locked(session, Slot.id.in_([slot.id for slot in slots]), states)
+
+
+def over(session: Session, territory: str, now: datetime, states: frozenset[SlotState]) -> Sequence[Slot]:
+    """Slots of a territory whose hour has passed while they were still in one of ``states``, locked."""
+    return _locked(session, (Slot.territory == territory) & (Slot.start_at <= now), states)
+
+
+def _locked(session: Session, which: ColumnElement[bool], states: frozenset[SlotState]) -> Sequence[Slot]:
+    """In the order of their ids, so that two who lock the same slots wait for each other and do not meet half-way."""
+    wanted = select(Slot).where(which, Slot.state.in_(states)).order_by(Slot.id).with_for_update()
+    return session.scalars(wanted.execution_options(populate_existing=True)).all()
 
 
 def by_id(session: Session, slot_id: UUID, *, lock: bool = False) -> Slot | None:
-    return session.get(Slot, slot_id, with_for_update=lock)
+    """One slot; ``lock`` reads it again and keeps others from changing it until the transaction ends."""
+    if not lock:
+        return session.get(Slot, slot_id)
+    session.flush()  # what this transaction changed is not read over
+    return session.get(Slot, slot_id, with_for_update=True, populate_existing=True)
 
 
 def of_batch(session: Session, batch_id: UUID, *, lock: bool = True) -> Sequence[Slot]:

@@ -196,3 +196,48 @@ def test_every_draw_leaves_an_hour_between_list_and_beacon(on: date, zone: str) 
     for family in CATALOGUE.families.values():
         for draw in slots.draw_dates(family, where, on, on + timedelta(days=7), NO_HOLIDAY):
             assert draw.draw_at - draw.freeze_at >= timedelta(hours=1)
+
+
+# --- when the rules of the draws change ----------------------------------------------------------------------------
+
+THURSDAY = slots.DrawDay("emeraude", DrawKind.MAIN, date(2026, 3, 5))
+FRIDAY = THURSDAY._replace(on_date=date(2026, 3, 6))
+FIVE_AT = datetime(2026, 3, 5, 16, tzinfo=UTC)
+
+
+def hours(freeze_at: datetime, wait_min: int = 90) -> slots.DrawHours:
+    return slots.DrawHours(freeze_at, freeze_at + timedelta(minutes=wait_min))
+
+
+FIVE, FIVE_ON_FRIDAY, FIVE_DRAWN_LATER = hours(FIVE_AT), hours(FIVE_AT + timedelta(days=1)), hours(FIVE_AT, 120)
+HALF_PAST_FOUR, SIX = hours(FIVE_AT - timedelta(minutes=30)), hours(FIVE_AT + timedelta(hours=1))
+NOON = datetime(2026, 3, 5, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("begun", "to_come", "wanted", "now", "to_plan", "to_withdraw"),
+    [
+        (set(), set(), {THURSDAY: FIVE}, NOON, [THURSDAY], set()),
+        (set(), {(THURSDAY, FIVE)}, {THURSDAY: FIVE}, NOON, [], set()),
+        # Another hour, another day, and what doubled the draw of a day before it was withdrawn.
+        (set(), {(THURSDAY, FIVE)}, {THURSDAY: SIX}, NOON, [THURSDAY], {(THURSDAY, FIVE)}),
+        (set(), {(THURSDAY, FIVE)}, {THURSDAY: FIVE_DRAWN_LATER}, NOON, [THURSDAY], {(THURSDAY, FIVE)}),
+        (set(), {(THURSDAY, FIVE)}, {FRIDAY: FIVE_ON_FRIDAY}, NOON, [FRIDAY], {(THURSDAY, FIVE)}),
+        (set(), {(THURSDAY, FIVE), (THURSDAY, SIX)}, {THURSDAY: SIX}, NOON, [], {(THURSDAY, FIVE)}),
+        # The new hour is over already: the day keeps the hour that it was told.
+        (set(), {(THURSDAY, FIVE)}, {THURSDAY: HALF_PAST_FOUR}, FIVE_AT - timedelta(minutes=9), [], set()),
+        # The day has had its draw: no second one at a later hour.
+        ({THURSDAY}, set(), {THURSDAY: SIX}, FIVE_AT + timedelta(minutes=9), [], set()),
+        ({THURSDAY}, {(THURSDAY, FIVE)}, {THURSDAY: HALF_PAST_FOUR}, FIVE_AT, [], {(THURSDAY, FIVE)}),
+    ],
+)
+def test_a_day_has_one_draw_whatever_becomes_of_its_hour(
+    begun: set[slots.DrawDay],
+    to_come: set[tuple[slots.DrawDay, slots.DrawHours]],
+    wanted: dict[slots.DrawDay, slots.DrawHours],
+    now: datetime,
+    to_plan: list[slots.DrawDay],
+    to_withdraw: set[tuple[slots.DrawDay, slots.DrawHours]],
+) -> None:
+    """R-146"""
+    assert slots.reschedule(begun, to_come, wanted, now) == (to_plan, to_withdraw)

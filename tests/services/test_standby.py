@@ -17,10 +17,11 @@ from booking.domain.canonical import instant
 from booking.domain.demande import Availability, Contact, DemandeState, Half
 from booking.domain.errors import Conflict, Forbidden, NotFound
 from booking.domain.identity import BirthDate, Identity
-from booking.domain.slots import SlotState
+from booking.domain.slots import DrawKind, PlannedDraw, SlotState
 from booking.ports import World
-from booking.services import convocation, demande, draw, persons, slots, standby
+from booking.services import configuration, convocation, demande, draw, persons, slots, standby
 from booking.services.standby import Answer
+from booking.services.transaction import transaction
 from booking.store.demande import Demande
 from booking.store.draw import BatchLine
 from booking.store.journal import JournalRow
@@ -243,6 +244,51 @@ def test_the_order_is_drawn_once_from_a_round_that_came_after_the_place_was_free
     assert freed.beacon.round_at(drawn.beacon_round) >= slot.freed_at + timedelta(minutes=1)
     assert freed.beacon.verify(drawn.beacon_round, drawn.value)
     assert (said["round"], said["value"], said["source"]) == (drawn.beacon_round, drawn.value.hex(), "local")
+
+
+def test_a_place_that_a_late_draw_left_is_free_when_that_draw_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-71: the value of its order did not exist before, however long ago it came nearer than 72 hours."""
+    monkeypatch.setattr(standby_rules, "GROUP", 1)
+    filings.seeded(world)
+    slots.plan(world)
+    elsewhen = Availability(frozenset({("mont-de-marsan", 4, Half.PM)}), short_notice=True)
+    filings.by_staff(world, availability=elsewhen)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    with world.reading() as session:
+        published = select(Slot).where(Slot.published_in_id.is_not(None), Slot.state == SlotState.OPEN)
+        slot = session.scalars(published.order_by(Slot.start_at)).first()
+    assert slot is not None
+    clock = world.clock
+    clock.advance(slot.start_at - timedelta(hours=72, minutes=30) - clock.now())  # type: ignore[attr-defined]
+    with transaction(world) as tx:
+        when = PlannedDraw(DrawKind.NIGHTLY, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
+        night = slots.plan_batch(tx, TERRITORY, FAMILY, when).id
+    draw.advance(world, night)
+    clock.advance(timedelta(hours=5))  # type: ignore[attr-defined]
+    over_at = clock.now()
+    draw.advance(world, night)
+    assert standby.open_orders(world) == 0
+    clock.advance(timedelta(minutes=2))  # type: ignore[attr-defined]
+    assert standby.open_orders(world) >= 1
+    with world.reading() as session:
+        found = session.scalars(select(StandbyOrder)).all()
+    assert slot.id in {one.slot_id for one in found}
+    assert all(world.beacon.round_at(one.beacon_round) > over_at for one in found)
+
+
+def test_a_place_added_for_tomorrow_has_an_order_that_nobody_knew_when_it_was_added(world: World) -> None:
+    """R-71: whoever writes an opening cannot aim it."""
+    filings.seeded(world)
+    slots.plan(world)
+    with world.reading() as session:
+        opened = session.scalars(select(Slot).where(Slot.family == FAMILY, Slot.state == SlotState.OPEN)).all()
+        lead = configuration.current(session, world.clock.now()).catalogue.families[FAMILY].lead
+    near = [slot for slot in opened if slot.start_at < world.clock.now() + timedelta(hours=lead.nightly_h)]
+    assert near
+    ups = [standby_rules.comes_up_at(slot.start_at, slot.freed_at, lead) for slot in near]
+    assert set(ups) == {world.clock.now()}
 
 
 def test_who_ticks_the_box_once_the_order_is_known_is_not_called(freed: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -57,6 +57,15 @@ def test_a_deadline_that_is_near_is_told_at_once(world: World) -> None:
     receipt = by_staff(world, details={"expiry_on": "2026-05-10"})
     shown = of(world, receipt.link)
     assert (shown.at_risk, shown.deadline_to_check) == (True, False)
+
+
+def test_a_deadline_is_counted_from_the_day_of_the_territory(world: World) -> None:
+    """R-28: half past midnight in Mont-de-Marsan; in UTC it is still the day before, and 22 days are left."""
+    filings.windows_read(world)
+    world.clock.advance(datetime(2026, 3, 2, 23, 30, tzinfo=UTC) - world.clock.now())  # type: ignore[attr-defined]
+    receipt = by_staff(world, details={"expiry_on": "2026-05-23"})
+    shown = of(world, receipt.link)
+    assert (shown.deadline_on, shown.at_risk) == (date(2026, 3, 24), True)
 
 
 def test_a_deadline_that_nobody_checked_frightens_nobody(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time, timedelta
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from uuid import UUID
 
 import pytest
@@ -18,8 +18,9 @@ from booking.domain.errors import Conflict, Forbidden, InvalidInput, NotFound
 from booking.domain.guichet import DocumentKind
 from booking.domain.slots import SlotState
 from booking.ports import World
-from booking.services import urgent
+from booking.services import slots, urgent
 from booking.services.filing import Receipt
+from booking.services.transaction import transaction
 from booking.services.urgent import Claim
 from booking.store import demande as demandes
 from booking.store import slots as slot_rows
@@ -27,6 +28,7 @@ from booking.store.convocation import Convocation
 from booking.store.guichet import UrgentCase
 from booking.store.outbox import OutboxMessage
 from booking.store.slots import Slot
+from tests.conftest import ON_POSTGRESQL
 from tests.support.staff import ANY_MORNING, DAX, MDM, TERRITORY, agent, appoint, day, later, register, seed, slot
 
 EXPIRES = Claim("expires_in_21_days", DocumentKind.RESIDENCE_TITLE, "one form")
@@ -241,6 +243,35 @@ def test_two_signatures_at_once_give_one_slot_to_one_person(hall: World, awa: Ac
     assert [case.signed_at is not None for case in cases(hall)] == [True, True]
 
 
+def test_a_slot_that_is_being_closed_is_nobodys_and_the_next_one_is_theirs(
+    hall: World, awa: Actor, bob: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-147: the closure ends while the rule looks. SQLite lets one transaction write: there it is over before."""
+    closed_id, next_id = urgent_slot(hall, 3), urgent_slot(hall, 4)
+    case = asked(hall, awa, register(hall, awa))
+    closing, chosen, choose = Event(), Event(), urgent.rules.assign_urgent
+
+    def close() -> None:
+        with transaction(hall) as tx:
+            slots.close(tx, tx.session.get_one(Slot, closed_id), "closure")
+            tx.session.flush()
+            closing.set()
+            chosen.wait(20 if ON_POSTGRESQL else 0)
+
+    def chooses(free, availability, from_at):  # type: ignore[no-untyped-def]
+        found = choose(free, availability, from_at)
+        chosen.set()
+        return found
+
+    monkeypatch.setattr(urgent.rules, "assign_urgent", chooses)
+    other = Thread(target=close)
+    other.start()
+    assert closing.wait(20)
+    urgent.countersign(hall, bob, TERRITORY, case)
+    other.join()
+    assert [held.slot_id for held in convocations(hall)] == [next_id]
+
+
 @pytest.fixture
 def stale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every reader still sees the slot free: what READ COMMITTED shows to the second of two transactions."""
@@ -253,6 +284,7 @@ def stale(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows
 
     monkeypatch.setattr(urgent.slot_rows, "in_scope", as_before)
+    monkeypatch.setattr(urgent.slot_rows, "locked", lambda _session, rows, _states: rows)
 
 
 def test_the_index_refuses_a_second_holder_even_to_a_stale_reader(
