@@ -100,8 +100,8 @@ def _facts(tx: Transaction, demande: Demande, in_force: Rules) -> Facts:
     session, territory = tx.session, in_force.territory(demande.territory)
     main = persons.spoken_for(session, demande)
     identity = persons.identity_of(tx.world, demande)
-    taken_part = _draws(session, demande, main, territory.zone)
     held = _held(session, demande, main)
+    taken_part = _draws(session, demande, main, {one.batch_id for one in held}, territory.zone)
     outlook = waitlist.outlook(tx.world, session, main.territory, main.family, demande.cohort)
     state = voices.seen_state(session, demande, main, convocations.live_of(session, main.id))
     waits = state is DemandeState.WAITING
@@ -135,14 +135,19 @@ def _to_second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def _draws(session: Session, demande: Demande, main: Demande, zone: ZoneInfo) -> list[tuple[int, date, bool]]:
-    """Draws that this demande took part in, by its own line or standing behind its main one; oldest first."""
+def _draws(
+    session: Session, demande: Demande, main: Demande, offered: set[UUID | None], zone: ZoneInfo
+) -> list[tuple[int, date, bool]]:
+    """Draws that this demande took part in, by its own line or standing behind its main one; oldest first.
+
+    Each with whether it gave a place: ``offered`` holds the draws whose offer the demande had, corrected since or not.
+    """
     found = []
     for batch, line in reversed(draws.parts_of(session, demande.id, _ALL)):
         drawn = line if line.code == FreezeCode.DRAWN else _line_in_front(session, batch, line, main)
         if drawn is not None and batch.number is not None and batch.drawn_at is not None:
             on = batch.drawn_at.astimezone(zone).date()
-            found.append((batch.number, on, drawn.placed_slot_id is not None))
+            found.append((batch.number, on, drawn.placed_slot_id is not None or batch.id in offered))
     return found
 
 

@@ -50,6 +50,15 @@ def places_left(world: World, count: int) -> None:
             slot.state = SlotState.USED
 
 
+def test_a_place_that_was_kept_counts_whatever_a_correction_writes(world: World) -> None:
+    """R-87: who keeps a place keeps it, though the corrected result gives it to nobody."""
+    filed = filings.by_staff(world)
+    drawn(world)
+    with world.sessions() as session:
+        session.execute(text("UPDATE batch_line SET placed_slot_id = NULL"))
+    assert [placed for _, _, placed in issued(world, filed.demande_id).draws] == [True]
+
+
 def test_it_says_entry_draws_and_offers(world: World) -> None:
     filed = filings.by_staff(world)
     before = issued(world, filed.demande_id)
