@@ -47,7 +47,7 @@ def signatory(root: Table) -> Signatory:
 class Facts:
     """Everything that is attested, as of ``issued_at``; instants are UTC, cut to seconds.
 
-    ``birth``: as declared or seen, ``1990-05-12``, zeros for what is unknown. ``leaf``: hex of the log's leaf, by which
+    ``birth``: as declared or seen, ``1990-05-12``, or what is known of it. ``leaf``: hex of the log's leaf, by which
     each public list shows the demande; None while provisional. ``state``: a DemandeState. ``draws``: (number, local
     day, placed), oldest first, the last 40 of ``draws_total``. ``offers``: (offered on, appointment on, what became of
     it: a ConvocationState, or ``taken_away`` by the administration), the last 8 of ``offers_total``. ``taken_away``:
@@ -72,6 +72,11 @@ class Facts:
     taken_away: int
     place: tuple[int, int] | None
     wait: tuple[int, int] | None
+
+    @property
+    def birth_as_printed(self) -> str:
+        """“12/05/1990”: what the paper says, and the page on which it is compared with the paper."""
+        return "/".join(reversed(self.birth.split("-")))
 
 
 def facts_bytes(facts: Facts) -> bytes:

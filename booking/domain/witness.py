@@ -31,6 +31,8 @@ class Dated(StrEnum):
 
     PROVED = "proved"
     WAITING = "waiting"
+    NOBODY = "nobody"
+    """No witness is named: none will answer."""
     NOT_PROVED = "not_proved"
 
 
@@ -66,11 +68,13 @@ def proves(evidence: Evidence, limit: datetime | None = None) -> bool:
     return STAMP in kinds or kinds.count(MAIL) >= DELEGATES
 
 
-def dated(evidence: Evidence, limit: datetime, now: datetime) -> Dated:
-    """What a page says; it waits until ``limit``, then the draw goes on without."""
+def dated(evidence: Evidence, limit: datetime, now: datetime, *, named: bool) -> Dated:
+    """What a page says; it waits until ``limit``, then the draw goes on without. ``named``: somebody can answer."""
     if proves(evidence, limit):
         return Dated.PROVED
-    return Dated.WAITING if now < limit else Dated.NOT_PROVED
+    if now >= limit:
+        return Dated.NOT_PROVED
+    return Dated.WAITING if named else Dated.NOBODY
 
 
 # --- delegates -----------------------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ class TemplateRenderer:
     def pdf(self, template: str, data: Mapping[str, Any]) -> bytes:
         """Tagged PDF/UA-1; the same data gives the same bytes. ``qr`` in ``data`` is drawn as a QR code.
 
-        Each moment and day of ``data`` reaches the template in words, as ``said`` (in ``lang``) and ``french``.
+        Each moment and day of ``data`` reaches the template in words, as ``said`` (in ``lang``) and ``french``; so does
+        the town whose clock it is.
         """
         return _compiled(PDF / f"{template}.typ", PDF, {"data": self._given(data)})
 
@@ -144,8 +145,8 @@ def _said(template: str, lang: str, values: Mapping[str, Any]) -> tuple[str, str
 
 def _in_words(data: Mapping[str, Any], lang: str) -> dict[str, str]:
     zone = data.get("zone", "UTC")
-    said = {}
     with catalogues.using(lang):
+        said = {"zone": words.town_of_zone(zone)}
         for name, value in ((name, _typed(name, value)) for name, value in data.items()):
             if isinstance(value, datetime):
                 local = words.at_site(value, zone)

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel.dates import format_date, get_day_names
+from babel.dates import format_date, get_day_names, get_timezone_location
 from babel.lists import format_list
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -59,6 +59,11 @@ def at_site(at: datetime, zone: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError("naive time")
     return at.astimezone(ZoneInfo(zone))
+
+
+def town_of_zone(zone: str) -> str:
+    """“Paris” for ``Europe/Paris``, “Nouméa” for ``Pacific/Noumea``: whose clock shows an hour."""
+    return get_timezone_location(ZoneInfo(zone), locale=_locale(), return_city=True)
 
 
 def format_datetime_at_site(at: datetime, zone: str) -> str:

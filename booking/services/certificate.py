@@ -206,7 +206,7 @@ def _said(facts: Facts, territory: Territory) -> dict[str, Any]:
     return {
         "reference": facts.reference,
         "name": facts.name,
-        "birth": "/".join(reversed(facts.birth.split("-"))),
+        "birth": facts.birth_as_printed,
         "need": facts.need,
         "filed_at": facts.filed_at.isoformat(),
         "issued_at": facts.issued_at.isoformat(),

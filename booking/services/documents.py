@@ -63,6 +63,7 @@ def receipt(world: World, demande_id: UUID, *, with_code: bool = False) -> Docum
             _paper(world, demande, territory)
             | _what(demande, in_force)
             | _outlook(world, session, demande, in_force)
+            | _listed(world, session, demande)
             | _proof(world, session, demande)
             | (_code(world, demande) if with_code else {})
         )
@@ -283,6 +284,12 @@ def _outlook(world: World, session: Session, demande: Demande, in_force: Rules) 
         **({"waits": True} if _state(session, demande) in _WAITS else {}),
         **({"confirm_before_on": until.isoformat()} if provisional else {}),
     }
+
+
+def _listed(world: World, session: Session, demande: Demande) -> dict[str, Any]:
+    """The draw under way that has whoever waits in its list; a letter, which is read later, says the next one."""
+    listed = waitlist.listed_in(world, session, demande) if _state(session, demande) in _WAITS else None
+    return {"listed_in": listed.number, "listed_draw_at": listed.draw_at.isoformat()} if listed else {}
 
 
 def _wait(world: World, session: Session, demande: Demande, in_force: Rules) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from booking.domain.draw import commitment_hash
 from booking.domain.errors import NotFound, Unavailable
 from booking.ports import World
 from booking.services import configuration, persons
+from booking.services.convocation import STANDING
 from booking.services.documents import PDF, Document
 from booking.services.explain import part
 from booking.services.guichet import spoken_name
@@ -159,6 +160,7 @@ def _events(
         for row in journal.about(session, about)
     ]
     found += [(one.offered_at, "offer", _slot(session, one, zone), {}) for one in held]
+    found += [(one.answered_at, "act", STANDING, {}) for one in held if one.answered_at and one.answered_by == STANDING]
     found += _corrections(session, taken_part, zone)
     for notice in outbox.notices_of(session, demande.id):
         sent = {"sent": _local(notice.sent_at, zone), "failed": notice.failure if notice.failed_at else None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,9 @@ from booking.domain.errors import NotFound
 from booking.domain.explain import Part
 from booking.domain.waitlist import FreezeCode
 from booking.ports import World
-from booking.services import configuration, persons
+from booking.services import configuration, persons, waitlist
 from booking.services.transaction import transaction
+from booking.services.waitlist import UnderWay
 from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store import draw as draws
@@ -28,10 +30,13 @@ LAST_DRAWS = 5
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``parts``: the last draws, newest first; ``zone``: where their hours are said."""
+    """``parts``: the last draws, newest first; ``listed``: the one under way; ``zone``: where their hours are said, and
+    ``today`` there."""
 
     reference: str
     zone: str
+    today: date
+    listed: UnderWay | None
     parts: tuple[Part, ...]
 
 
@@ -56,8 +61,15 @@ def explain_for_staff(world: World, typed: str, actor: Actor | str) -> Explanati
 
 
 def _explanation(world: World, session: Session, demande: Demande) -> Explanation:
-    zone = configuration.current(session, world.clock.now()).territory(demande.territory).zone
-    return Explanation(demande.reference, zone.key, tuple(parts(session, demande, LAST_DRAWS, zone)))
+    now = world.clock.now()
+    zone = configuration.current(session, now).territory(demande.territory).zone
+    return Explanation(
+        reference=demande.reference,
+        zone=zone.key,
+        today=now.astimezone(zone).date(),
+        listed=waitlist.listed_in(world, session, demande),
+        parts=tuple(parts(session, demande, LAST_DRAWS, zone)),
+    )
 
 
 def parts(session: Session, demande: Demande, limit: int, zone: ZoneInfo) -> list[Part]:

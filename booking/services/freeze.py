@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from booking.domain import draw as draw_rules
 from booking.domain import slots as slot_rules
 from booking.domain import waitlist as wait_rules
-from booking.domain.demande import Availability, Half, that_count
+from booking.domain.demande import Availability, DemandeState, Half, that_count
 from booking.domain.demarche import Family, Lead
 from booking.domain.draw import Line
 from booking.domain.errors import Conflict
@@ -26,9 +26,10 @@ from booking.domain.slots import DrawKind, SlotState
 from booking.domain.territory import Territory
 from booking.domain.waitlist import FreezeCode, Standing
 from booking.ports import World
-from booking.services import configuration, convocation, log, persons
+from booking.services import configuration, convocation, log, persons, voices
 from booking.services.result import class_of
 from booking.services.transaction import SYSTEM, Transaction, transaction
+from booking.store import convocation as convocations
 from booking.store import demande as demandes
 from booking.store import draw as rows
 from booking.store import listed
@@ -148,14 +149,15 @@ def _freeze_lines(tx: Transaction, batch: Batch, reach: Reach) -> list[Line]:
         batch.main_number = number
     leaf_of = leaves.first_leaves(tx.session, batch.territory, batch.family)
     found = [one for one in listed.in_scope(tx.session, batch.territory, batch.family) if one.id in leaf_of]
-    behind = _behind(found)
+    behind, unaware = _behind(found), _unaware(tx, batch, reach.today)
     lines: list[Line] = []
     written: list[dict[str, Any]] = []
     for demande in found:
         line = _line(tx, demande, behind.get(demande.id, ()), leaf_of, reach, number)
         if line is not None:
             lines.append(line)
-            written.append(_row(tx, batch, demande, line))
+            announced = line.code is FreezeCode.DRAWN or demande.id in unaware
+            written.append(_row(tx, batch, demande, line) | {"announced": announced})
     rows.add_lines(tx.session, written)
     if batch.kind is DrawKind.MAIN:
         attached = [one for entries in behind.values() for one in entries]
@@ -171,6 +173,15 @@ def _behind(found: Sequence[Listed]) -> Mapping[UUID, Sequence[Listed]]:
         if demande.attached_to_id is not None:
             behind[demande.attached_to_id].append(demande)
     return behind
+
+
+def _unaware(tx: Transaction, batch: Batch, today: date) -> set[UUID]:
+    """Attached entries whose page says that they wait: it says of this draw what that of a lone entry says (R-154)."""
+    return {
+        entry.id
+        for entry, main, held in convocations.behind_attached(tx.session, batch.territory, batch.family)
+        if entry.useful_on <= today and voices.seen_state(tx.session, entry, main, held) is DemandeState.WAITING
+    }
 
 
 def _would_be_drawn(demande: Listed, today: date) -> bool:

@@ -260,7 +260,7 @@ def draws(
         pages = max(1, -(-rows.count_draws(session, territory, family, now) // DRAWS_PER_PAGE))
         offset = (min(max(page, 1), pages) - 1) * DRAWS_PER_PAGE
         found = rows.draws(session, territory, family, now, DRAWS_PER_PAGE, offset)
-        return _summaries(session, found, now), pages
+        return _summaries(world, session, found), pages
 
 
 def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> DrawDetail:
@@ -271,7 +271,7 @@ def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> Dr
         if batch is None or batch.territory != territory:
             raise NotFound("batch")
         return DrawDetail(
-            summary=_summaries(session, [batch], world.clock.now())[0],
+            summary=_summaries(world, session, [batch])[0],
             rules=batch.rules or {},
             beacon_source=batch.beacon_source,
             beacon_round=batch.beacon_round,
@@ -283,7 +283,8 @@ def draw(world: World, actor: Actor | str, territory: str, batch_id: UUID) -> Dr
         )
 
 
-def _summaries(session: Session, batches: Sequence[Batch], now: datetime) -> list[DrawSummary]:
+def _summaries(world: World, session: Session, batches: Sequence[Batch]) -> list[DrawSummary]:
+    now = world.clock.now()
     ids = [batch.id for batch in batches]
     lines: dict[UUID, dict[str, int]] = defaultdict(dict)
     placed: dict[UUID, int] = defaultdict(int)
@@ -306,7 +307,7 @@ def _summaries(session: Session, batches: Sequence[Batch], now: datetime) -> lis
             drawn_at=batch.drawn_at,
             published_at=batch.published_at,
             offered_at=batch.offered_at,
-            dated=dated(batch, now),
+            dated=dated(world, batch),
             late=_is_late(batch, now),
             lines=lines[batch.id],
             classes=classes[batch.id],

@@ -77,9 +77,9 @@ class Published:
 def index(world: World, territory: str, family: str, limit: int, below: int | None = None) -> list[Published]:
     """The newest numbered draws of a scope, newest first; with ``below``, those before that number."""
     with world.reading() as session:
-        now, found = world.clock.now(), rows.numbered(session, territory, family, limit, below)
+        found = rows.numbered(session, territory, family, limit, below)
         struck = strikes.signed_of(session, [batch.id for batch in found])
-        return [_published(batch, now, struck.get(batch.id, ())) for batch in found]
+        return [_published(world, batch, struck.get(batch.id, ())) for batch in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def one(world: World, territory: str, family: str, number: int) -> Published:
     """One draw. Raises NotFound."""
     with world.reading() as session:
         found = _batch(session, territory, family, number)
-        return _published(found, world.clock.now(), strikes.signed(session, found.id))
+        return _published(world, found, strikes.signed(session, found.id))
 
 
 def bundle(world: World, territory: str, family: str, number: int) -> bytes:
@@ -213,7 +213,7 @@ def _batch(session: Session, territory: str, family: str, number: int) -> Batch:
     return found
 
 
-def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Published:
+def _published(world: World, batch: Batch, struck: Sequence[Strike]) -> Published:
     if batch.number is None or batch.commitment is None or batch.frozen_at is None:
         raise NotFound("batch")
     return Published(
@@ -237,6 +237,6 @@ def _published(batch: Batch, now: datetime, struck: Sequence[Strike]) -> Publish
             for row in struck
             if row.signed_at is not None and row.replaced_hash is not None
         ),
-        dated=witness.dated(batch, now),
+        dated=witness.dated(world, batch),
         evidence=tuple(batch.evidence or ()),
     )

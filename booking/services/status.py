@@ -26,6 +26,7 @@ from booking.services.demande import AMENDABLE
 from booking.services.log import Receipt
 from booking.services.notices import written_ways
 from booking.services.transaction import Transaction, attempt
+from booking.services.waitlist import Outlook, UnderWay
 from booking.store import convocation as convocations
 from booking.store import demande as rows
 from booking.store import outbox
@@ -77,7 +78,8 @@ class Status:
     """Everything the status page shows. ``link``: token of the page, for a redirection after the code was typed;
     ``code`` opens it with the reference.
 
-    ``next_draw_at``: of the first draw that it can still join; None while it is provisional (R-110).
+    ``next_draw_at``: of the first draw that it can still join; None while it is provisional (R-110). ``listed``:
+    the draw under way that it is in (R-154).
     ``confirm_before_on``: a provisional demande lapses then. ``answer_before_on``: “still needed?” was asked.
     ``deadline_to_check``: nobody read the text behind ``deadline_on`` yet. ``email`` and ``phone`` are masked.
     ``may_be_firm``: a standing acceptance can be said.
@@ -96,6 +98,7 @@ class Status:
     next_step: NextStep
     filed_at: datetime
     next_draw_at: datetime | None
+    listed: UnderWay | None
     estimate: Estimate | None
     place: PlaceInterval | None
     useful_on: date
@@ -205,7 +208,7 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
         state=state,
         next_step=_next_step(state, contact, asked=answer_on is not None),
         filed_at=entry.filed_at,
-        next_draw_at=None if state is DemandeState.PROVISIONAL else outlook.next_draw_at,
+        **_draws_ahead(world, session, entry, state, outlook),
         estimate=outlook.estimate,
         place=outlook.place,
         useful_on=entry.useful_on,
@@ -227,6 +230,14 @@ def _page(world: World, session: Session, entry: Demande, main: Demande, held: C
 def _secrets(world: World, entry: Demande) -> dict[str, Any]:
     secrets = persons.secrets_of(world, entry)
     return {"link": secrets.link if secrets else None, "code": secrets.code if secrets else None}
+
+
+def _draws_ahead(
+    world: World, session: Session, entry: Demande, state: DemandeState, outlook: Outlook
+) -> dict[str, Any]:
+    if state is DemandeState.PROVISIONAL:
+        return {"next_draw_at": None, "listed": None}
+    return {"next_draw_at": outlook.next_draw_at, "listed": waitlist.listed_in(world, session, entry)}
 
 
 def _deadline(

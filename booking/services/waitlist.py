@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -36,26 +37,52 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A draw whose list is frozen and whose offers are not made yet. ``number``: None until its commitment."""
+
+    batch_id: UUID
+    number: int | None
+    draw_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Figures:
     """What is the same for everybody in a scope."""
 
     estimate: Estimate | None
     waiting: Mapping[int, int]
     next_draw_at: datetime | None
+    under_way: UnderWay | None
 
 
 def outlook(world: World, session: Session, territory: str, family: str, cohort: int | None) -> Outlook:
     """The outlook of a scope, for a member of ``cohort`` (None: in no cohort yet, so no interval)."""
+    figures = _figures(world, session, territory, family)
+    place = None if cohort is None else rules.place_interval(cohort, figures.waiting)
+    return Outlook(figures.estimate, place, figures.next_draw_at)
+
+
+def listed_in(world: World, session: Session, entry: Demande) -> UnderWay | None:
+    """The draw under way whose list has this entry, as its page may say it: an attached one as if it were alone."""
+    under_way = _figures(world, session, entry.territory, entry.family).under_way
+    line = batches.line_of(session, under_way.batch_id, entry.id) if under_way else None
+    return under_way if line is not None and line.announced else None
+
+
+def _figures(world: World, session: Session, territory: str, family: str) -> _Figures:
     now = world.clock.now()
 
     def read() -> _Figures:
-        batch = batches.next_freeze(session, territory, family, now)
-        counts = _cohorts_only(waiting(world, session, territory, family))
-        return _Figures(expected(session, territory, family, now), counts, batch.draw_at if batch else None)
+        following = batches.next_freeze(session, territory, family, now)
+        listed = batches.open_batch(session, territory, family)
+        return _Figures(
+            estimate=expected(session, territory, family, now),
+            waiting=_cohorts_only(waiting(world, session, territory, family)),
+            next_draw_at=following.draw_at if following else None,
+            under_way=UnderWay(listed.id, listed.number, listed.draw_at) if listed else None,
+        )
 
-    figures = world.recent.get(Kind.FIGURES, (territory, family), now, read)
-    place = None if cohort is None else rules.place_interval(cohort, figures.waiting)
-    return Outlook(figures.estimate, place, figures.next_draw_at)
+    return world.recent.get(Kind.FIGURES, (territory, family), now, read)
 
 
 def expected(session: Session, territory: str, family: str, now: datetime) -> Estimate | None:

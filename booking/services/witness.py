@@ -73,12 +73,19 @@ def tell_voided(tx: Transaction, batch: Batch) -> None:
     _tell(tx, f"void:{batch.id}", VOIDED, params | more, _delegates(tx, batch.territory))
 
 
-def dated(batch: Batch, now: datetime) -> Dated | None:
+def dated(world: World, batch: Batch) -> Dated | None:
     """What is known of a commitment's date; None before there is one."""
     if batch.beacon_round is None or batch.beacon_source is None:
         return None
-    round_at = CHAINS[batch.beacon_source].round_at(batch.beacon_round)
-    return rules.dated(batch.evidence or [], rules.limit_at(round_at), now)
+    limit = rules.limit_at(CHAINS[batch.beacon_source].round_at(batch.beacon_round))
+    return rules.dated(batch.evidence or [], limit, world.clock.now(), named=_named(world, batch.territory))
+
+
+def _named(world: World, territory: str) -> bool:
+    """Whether somebody is named whose word counts: an authority, or enough delegates who are not invented."""
+    known = configuration.shown(world).territories.get(territory)
+    real = [one for one in known.delegates if not one.example] if known else []
+    return bool(world.witness.authority) or len(real) >= rules.DELEGATES
 
 
 def _waiting(tx: Transaction, batch_id: UUID) -> Batch | None:

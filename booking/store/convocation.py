@@ -96,11 +96,13 @@ def live_beside(session: Session, batch_id: UUID) -> Sequence[Convocation]:
 
 
 _Main = aliased(Demande)
-_BEHIND = (
+_PAGES = (
     select(Demande, _Main, Convocation)
     .join(_Main, _Main.id == func.coalesce(Demande.attached_to_id, Demande.id))
     .outerjoin(Convocation, (Convocation.demande_id == _Main.id) & among(Convocation.state, LIVE_HOLDING))
-    .where(Demande.link_hash == bindparam("link_hash"))
+)
+_BEHIND = (
+    _PAGES.where(Demande.link_hash == bindparam("link_hash"))
     # Also a main entry that is the entry itself is filled in anew: an attached one takes as long as one that is alone.
     .execution_options(populate_existing=True)
 )
@@ -110,6 +112,13 @@ def behind_link(session: Session, link_hash: bytes) -> tuple[Demande, Demande, C
     """The entry of a status page, the one that stands for its person, and what that one holds: one question."""
     found = session.execute(_BEHIND, {"link_hash": link_hash}).one_or_none()
     return (found[0], found[1], found[2]) if found else None
+
+
+def behind_attached(session: Session, territory: str, family: str) -> list[tuple[Demande, Demande, Convocation | None]]:
+    """The same of every attached entry of a scope."""
+    attached = Demande.attached_to_id.is_not(None)
+    found = session.execute(_PAGES.where(Demande.territory == territory, Demande.family == family, attached))
+    return [(entry, main, held) for entry, main, held in found]
 
 
 def refusals(session: Session, convocation_id: UUID) -> Sequence[Refusal]:

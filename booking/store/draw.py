@@ -110,6 +110,8 @@ class BatchLine(Base):
     attached: Mapped[list[Any]]
     """Hex of the attached leaves."""
     salt: Mapped[bytes]
+    announced: Mapped[bool] = mapped_column(default=False)
+    """Whether its own page says that it is in this draw: drawn, or attached to one and unaware of it (R-154)."""
     rank: Mapped[int | None]
     placed_slot_id: Mapped[UUID | None] = mapped_column(ForeignKey("slot.id"))
 

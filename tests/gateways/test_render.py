@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from booking.gateways import catalogues, words
-from booking.gateways.render import TemplateRenderer
+from booking.gateways.render import PDF, TemplateRenderer
 from booking.gateways.sms import segments, simplified
 from tests.support.messages import HOME, PARAMS
 
@@ -122,6 +122,21 @@ def test_a_moment_is_said_in_words_at_the_hour_of_the_site(renderer: TemplateRen
     assert "mercredi 16 septembre 2026 à 20\u00a0heures" in text
     island = renderer.message("mail/offer", "fr", PARAMS | {"zone": "Indian/Reunion"})[1]
     assert "à 12\u00a0h\u00a030" in island
+
+
+@pytest.mark.parametrize(
+    ("zone", "town"),
+    [
+        ("Europe/Paris", "Paris"),
+        ("America/Cayenne", "Cayenne"),
+        ("Indian/Reunion", "La Réunion"),
+        ("Pacific/Noumea", "Nouméa"),
+    ],
+)
+def test_the_dossier_names_the_town_whose_clock_it_follows(zone: str, town: str) -> None:
+    with catalogues.using("fr"):
+        assert words.town_of_zone(zone) == town
+    assert "Heure de #data.said.zone." in (PDF / "dossier.typ").read_text("utf-8")
 
 
 def test_the_secret_link_replaces_reference_and_code(renderer: TemplateRenderer) -> None:

@@ -97,6 +97,8 @@ PAPERS: dict[str, tuple[str, dict[str, Any]]] = {
     "receipt": ("receipt", RECEIPT),
     "provisional": ("receipt", PROVISIONAL | {"confirm_before_on": "2026-04-01"}),
     "received": ("receipt", {k: v for k, v in PROVISIONAL.items() if k != "waits"} | {"person": "", "phones": []}),
+    "listed": ("receipt", RECEIPT | {"listed_in": 34, "listed_draw_at": PARAMS["next_draw_at"]}),
+    "uncommitted": ("receipt", RECEIPT | {"listed_in": None, "listed_draw_at": PARAMS["next_draw_at"]}),
     "passed": ("receipt", RECEIPT | {"deadline_passed": True}),
     "to-check": ("receipt", RECEIPT | {"deadline_to_check": True}),
     "convocation": ("convocation", CARD),

@@ -23,6 +23,7 @@ from booking.services.transaction import USAGER, transaction
 from booking.store.convocation import Convocation
 from booking.store.slots import Slot
 from tests.support import filings
+from tests.support.draws import committed
 
 HOME = "https://rdv.prefecture.example"
 POSTAL = Contact(postal="12 rue des Essais\n40100 Dax")
@@ -177,6 +178,17 @@ def test_by_telephone_and_at_the_counter_come_with_number_and_address(world: Wor
         assert paper.body
         assert given(world)["phones"][0]["value"] == "05 36 49 40 40"
         assert any("40000 Mont-de-Marsan" in desk["address"] for desk in given(world)["desks"])
+
+
+def test_a_receipt_asked_for_after_the_freeze_names_the_draw_under_way(world: World) -> None:
+    """R-154"""
+    filed = filings.by_staff(world)
+    batch = committed(world)
+    documents.receipt(world, filed.demande_id)
+    assert (given(world)["listed_in"], given(world)["listed_draw_at"]) == (1, batch.draw_at.isoformat())
+    late = filings.by_staff(world, identity=filings.OTHER)
+    documents.receipt(world, late.demande_id)
+    assert "listed_draw_at" not in given(world)
 
 
 def test_who_waits_no_more_reads_of_no_next_draw(world: World) -> None:

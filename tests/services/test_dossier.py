@@ -69,6 +69,20 @@ def test_rules_draws_acts_and_notices_in_their_order(world: World) -> None:
     assert all(one <= other for one, other in pairwise(moments))
 
 
+def test_a_place_accepted_in_advance_is_said_so_between_the_place_and_the_letter(world: World) -> None:
+    filed = filings.by_staff(world, contact=filings.NOBODY)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    dossier.dossier(world, filed.reference, "operator")
+    events = [(event["kind"], event["what"]) for event in papers.given(world)["events"]]
+    place = next(number for number, (kind, _) in enumerate(events) if kind == "offer")
+    assert events[place + 1 : place + 3] == [("act", "standing"), ("notice", "confirmed")]
+    asked = filings.by_staff(world, identity=filings.OTHER)
+    draw.run_now(world, TERRITORY, FAMILY, "system")
+    dossier.dossier(world, asked.reference, "operator")
+    assert told(world, "offer")
+    assert "standing" not in told(world, "act"), "an offer is not accepted in advance"
+
+
 def _renamed(world: World) -> dict[str, object]:
     body: dict[str, object] = json.loads(configuration.export(world, "territoire", TERRITORY))
     return body | {"name": "Landes (nouvelle version)"}
@@ -99,7 +113,7 @@ def test_acts_about_others_or_reading_staff_have_no_sentence(world: World) -> No
     """The paper says an act only when dossier.typ has its sentence."""
     source = (PDF / "dossier.typ").read_text("utf-8")
     said = set(re.findall(r"^  (\w+): ", source.split("#let acts = (")[1].split("\n)\n")[0], re.MULTILINE))
-    assert {"demande_filed", "offer_refused", "appointment_taken_away"} <= said
+    assert {"demande_filed", "offer_refused", "standing", "appointment_taken_away"} <= said
     assert not said & {"signal", "persons_joined", "entry_promoted", "file_read", "read_contact", "code_shown"}
 
 

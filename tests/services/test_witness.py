@@ -188,7 +188,24 @@ def test_invented_delegates_are_written_to_in_a_demonstration_and_prove_nothing(
     draw.advance(scene.world, scene.batch_id)
     scene.go_on(3)
     assert len(filings.posted(scene.world, "delegue/engagement")) == 2
-    assert (scene.kinds(), scene.dated()) == ([], Dated.WAITING)
+    assert (scene.kinds(), scene.dated()) == ([], Dated.WAITING)  # for the authority
+
+
+@pytest.mark.parametrize(
+    ("delegates", "dated"),
+    [([], Dated.NOBODY), ([one | {"example": True} for one in DELEGATES], Dated.NOBODY), (DELEGATES, Dated.WAITING)],
+)
+def test_nobody_is_waited_for_where_nobody_is_named(
+    world: World, delegates: list[dict[str, Any]], dated: Dated
+) -> None:
+    """R-81"""
+    filings.seeded(world)
+    with_delegates(world, delegates)
+    scene = Scene(world, Authority(), planned(world))
+    draw.advance(world, scene.batch_id)
+    assert (scene.batch().state, scene.dated()) == (BatchState.COMMITTED, dated)
+    scene.clock.advance(timedelta(minutes=31))
+    assert scene.dated() is Dated.NOT_PROVED
 
 
 def test_in_production_nobody_writes_to_an_invented_delegate(scene: Scene) -> None:

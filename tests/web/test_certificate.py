@@ -85,8 +85,15 @@ def test_a_certificate_from_the_page_is_checked_by_anybody(
     code = papers.given(open_world)["code"]
     checked = press(client, "/attestation", {"code": code})
     assert checked.status_code == 200
-    for said in ("La signature est bonne", "DIALLO Aminata", "Tirage n° 1", "une place"):
+    for said in (
+        "La signature est bonne",
+        "DIALLO Aminata",
+        "Tirage n° 1",
+        "une place",
+        papers.given(open_world)["birth"],
+    ):
         assert said in checked.text
+    assert rules.read_facts(rules.decode(code)[0]).birth not in checked.text, "as on the paper that it is compared with"
     is_well_built(checked.text)
     payload, signature, kid = rules.decode(code)
     forged = rules.encode(payload.replace(b"DIALLO", b"DURAND"), signature, kid)

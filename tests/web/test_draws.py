@@ -22,6 +22,7 @@ from booking.domain.accounts import Role
 from booking.domain.canonical import canonical
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import DrawKind, PlannedDraw
+from booking.gateways import catalogues
 from booking.gateways.catalogues import LANGUAGES, ROOT
 from booking.gateways.render import TemplateRenderer
 from booking.gateways.witness import Rfc3161Witness
@@ -244,6 +245,26 @@ def test_a_voided_draw_says_when_and_signs_it(world: World, lang: str) -> None:
     assert "annulation" in subject
     assert mails[0]["statement"] in text
     assert f"{HERE}/annulation.json" in text
+
+
+WAITED_FOR = (
+    "Les témoins n’ont pas encore répondu. Leur réponse compte jusqu’à trente minutes avant la valeur au hasard."
+)
+
+
+@pytest.mark.parametrize(("lang", "said"), [("fr", "aucun témoin"), ("en", "no witness"), ("ar", "شاهد")])
+def test_where_no_witness_is_named_no_answer_is_announced(world: World, lang: str, said: str) -> None:
+    """R-81: the delegates of the demonstration are invented."""
+    filings.seeded(world)
+    with transaction(world) as tx:
+        when = PlannedDraw(DrawKind.MAIN, tx.now.date(), tx.now, tx.now + timedelta(hours=1))
+        batch_id = slots.plan_batch(tx, TERRITORY, FAMILY, when).id
+    draw.advance(world, batch_id)
+    client = create_app(world, config={"TESTING": True}).test_client()
+    client.set_cookie("langue", lang)
+    page = client.get(HERE).text
+    assert said in page
+    assert catalogues.translations(lang).gettext(WAITED_FOR) not in page
 
 
 @pytest.mark.parametrize("page", ["/tirages/", HERE])

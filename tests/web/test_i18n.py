@@ -45,6 +45,12 @@ def test_the_proof_reader_names_the_line() -> None:
     assert wording.unmarked_in('{# une\nnote #}\n{{ _("Bien") }}\n<p>Oubli</p>') == [(4, "Oubli")]
 
 
+def test_two_sentences_of_a_paragraph_keep_their_space() -> None:
+    """The line end after a tag is not written: sentences that follow one another stand on one line."""
+    glued = re.compile(r"\{% endtrans %\}\n(?:\w|\{\{|\{% trans)")
+    assert [path.name for path in words.TEMPLATES.rglob("*.html") if glued.search(path.read_text("utf-8"))] == []
+
+
 @pytest.mark.parametrize(
     ("french", "bad"),
     [("Prêt ?", True), ("Prêt\u202f?", False), ("« Oui »", True), ("C'est", True), ("C’est", False), ("10:30", False)],
