@@ -159,11 +159,12 @@ def test_withdrawing_or_pausing_the_other_before_the_visit_changes_nothing(world
 
 
 def test_what_could_not_be_drawn_with_it_is_not_asked(world: World) -> None:
-    """R-76: withdrawn before the list, or paused, or filed after it."""
+    """R-76: withdrawn before the list, or paused, or filed after it, or behind another entry, which is asked itself."""
     older, younger = drawn(world, ALI, ALI)
     held, _ = place_of(world, younger)
     earlier = held.offered_at - timedelta(hours=2)
-    for values in ({"ended_at": earlier}, {"paused_at": earlier}, {"admitted_at": held.offered_at}):
+    behind = {"attached_to_id": younger.demande_id}
+    for values in ({"ended_at": earlier}, {"paused_at": earlier}, {"admitted_at": held.offered_at}, behind):
         with transaction(world) as tx:
             before = tx.session.get(Demande, older.demande_id)
             assert before is not None
