@@ -24,7 +24,7 @@ from booking.ports import World
 from booking.services import accounts, demonstration_accounts, draw, log, slots
 from booking.store.draw import BatchLine
 from booking.store.journal import JournalRow
-from booking.store.log import LogNode
+from booking.store.log import LogEntry, LogNode
 from tests.support import filings
 from tests.support.filings import FAMILY, TERRITORY
 from workers import worker
@@ -208,6 +208,26 @@ def test_an_edited_log_is_found_and_subtrees_are_made_again(capsys: pytest.Captu
     assert "booking log rebuild" in capsys.readouterr().out
     assert entry.main(["log", "rebuild"]) == 0
     assert entry.main(["log", "verify"]) == 0
+
+
+def test_what_is_unreadable_in_the_log_is_told_with_the_rest(capsys: pytest.CaptureFixture[str], ready: World) -> None:
+    """R-153: a sentence for each, and no traceback."""
+    for _ in range(3):
+        filings.by_staff(ready, contact=filings.NOBODY)
+    log.sequence(ready)
+    with ready.sessions() as session:
+        session.execute(update(LogEntry).where(LogEntry.position == 0).values(entry=b"\x00\xff"))
+        session.execute(update(LogEntry).where(LogEntry.position == 1).values(promise=bytes(64)))
+        session.execute(update(LogEntry).where(LogEntry.position == 2).values(position=9))
+    assert entry.main(["log", "verify"]) == 1
+    said = capsys.readouterr().out
+    assert [said.count(fault) for fault in ("cannot be read.", "not signed by key", "not that of its entry")] == [
+        1,
+        1,
+        1,
+    ]
+    assert "2 leaves, 0 kept subtrees, 0 signed heads." in said
+    assert "the leaf at position 2 is missing" in said
 
 
 # --- rules ---------------------------------------------------------------------------------------------------

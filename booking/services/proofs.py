@@ -21,6 +21,7 @@ from booking.domain.log import FAN, STEP, KeptTree
 from booking.ports import World
 from booking.services.transaction import Transaction, transaction
 from booking.store import log as rows
+from booking.store.base import readable
 from booking.store.log import LogEntry, LogHead
 
 CHUNK = 8192
@@ -194,36 +195,50 @@ class _Reading:
     def read(self, chunk: Sequence[bytes]) -> None:
         """Compare the subtrees and the heads that end in ``chunk`` with its leaves."""
         start = self.frontier.size
-        signed = {head.size: head for head in rows.heads_between(self.session, start, start + len(chunk))}
+        signed = self._heads(start, start + len(chunk))
         fresh: dict[tuple[int, int], bytes] = {}
         for leaf in chunk:
             fresh |= {(height, number): node for height, number, node in self.frontier.add(leaf)}
             if (head := signed.get(self.frontier.size)) is not None:
-                self.heads += 1
                 self.faults += _head_faults(self.world, head, self.frontier.root())
         stored = _stored(self.session, fresh)
         self.nodes += len(stored)
         self.faults += [f"subtree {at} is not made of its leaves" for at, node in stored.items() if node != fresh[at]]
 
+    def _heads(self, above: int, until: int) -> dict[int, LogHead]:
+        """Those that can be read; the others are faults."""
+        sizes = rows.sizes_between(self.session, above, until)
+        found, lost = readable(partial(rows.heads_of, self.session), sizes)
+        self.heads += len(sizes)
+        self.faults += [f"the head of size {size} cannot be read" for size in lost]
+        return {head.size: head for head in found}
+
+    def rest(self, size: int) -> None:
+        """What is not over the leaves that were read, of a log of ``size``."""
+        at = self.frontier.size
+        heads, nodes = rows.count_heads(self.session) - self.heads, rows.all_nodes(self.session) - self.nodes
+        if at < size:
+            over = f"{heads} signed heads and {nodes} subtrees beyond it were not compared"
+            self.faults.append(f"the leaf at position {at} is missing or cannot be read: {over}")
+            return
+        if heads:
+            self.faults.append(f"{heads} signed heads are over leaves that are not there")
+        if nodes:
+            self.faults.append(f"{nodes} subtrees too many")
+
 
 def verify(world: World) -> LogCheck:
     """Read the whole log again, once: each kept subtree, the root and the signature of each head."""
     with world.reading() as session:
-        found, size = _Reading(world, session), rows.next_position(session)
+        found, size = _Reading(world, session), rows.count_sequenced(session)
         while found.frontier.size < size:
-            start = found.frontier.size
-            wanted = min(CHUNK, size - start)
-            chunk = rows.nodes(session, 0, start, wanted)
-            if len(chunk) < wanted:
-                found.faults.append(f"a leaf from {start} on is missing")
-                break
+            wanted = min(CHUNK, size - found.frontier.size)
+            chunk = rows.run_of_leaves(session, found.frontier.size, wanted)
             found.read(chunk)
             session.expunge_all()
-        if heads_beyond := rows.count_heads(session) - found.heads:
-            found.faults.append(f"{heads_beyond} signed heads are over leaves that are not there")
-        beyond = rows.all_nodes(session) - found.nodes
-        if beyond:
-            found.faults.append(f"{beyond} subtrees too many")
+            if len(chunk) < wanted:
+                break
+        found.rest(size)
         return LogCheck(found.frontier.size, found.nodes, found.heads, tuple(found.faults))
 
 

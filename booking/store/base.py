@@ -10,12 +10,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -39,7 +39,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session, make_transient_to_detached, sessionmaker
 
 from booking.domain.errors import Unavailable
@@ -260,3 +260,39 @@ def one_snapshot(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+Kind = TypeVar("Kind", bound=Base)
+
+
+def intact(rows: Iterable[Kind]) -> list[Kind]:
+    """``rows``; TypeError where a column of bytes holds something else, which SQLite keeps without a word."""
+    found = list(rows)
+    for row in found:
+        if not all(isinstance(getattr(row, key), bytes | None) for key in _bytes_of(type(row))):
+            raise TypeError("no bytes")
+    return found
+
+
+@cache
+def _bytes_of(kind: type[Base]) -> list[str]:
+    return [column.key for column in table_of(kind).columns if isinstance(column.type, LargeBinary)]
+
+
+def readable(read: Callable[[Sequence[Key]], Sequence[Found]], keys: Sequence[Key]) -> tuple[list[Found], list[Key]]:
+    """Rows by their keys, and the keys of those that cannot be read: all at once, half by half where that fails.
+
+    Whoever may write to the database may leave in it what no column holds; the rest is read all the same.
+    """
+    try:
+        return list(read(keys)), []
+    except Exception as error:
+        if isinstance(error, DBAPIError) and "decode" not in str(error):  # the database, not what is in it
+            raise
+    if len(keys) < 2:
+        return [], list(keys)
+    middle = len(keys) // 2
+    (first, lost), (rest, more) = readable(read, keys[:middle]), readable(read, keys[middle:])
+    return first + rest, lost + more

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.types import NullType, TypeEngine
 
-from booking.store.base import Base, table_of
+from booking.store.base import Base, intact, table_of
 from booking.store.demande import Demande
 from booking.store.draw import BatchLine
 
@@ -45,6 +60,12 @@ _UNSEQUENCED = (
     .limit(bindparam("limit"))
 )
 _NUMBER = update(_ENTRIES).where(_ENTRIES.c.id == bindparam("entry_id")).values(position=bindparam("place"))
+
+
+_HAS_LEAVES = select(LogEntry.id).where(LogEntry.demande_id == Demande.id).exists()
+_OF_A_DEMANDE = select(Demande.id).where(Demande.id == LogEntry.demande_id).exists()
+_AS_STORED: TypeEngine[Any] = NullType()
+"""Of a value that is compared, whatever somebody made of it: its own type would refuse to read what it cannot hold."""
 
 
 class LogNode(Base):
@@ -97,15 +118,33 @@ def entries_of(session: Session, demande_id: UUID) -> Sequence[LogEntry]:
     ).all()
 
 
-def with_entries(session: Session, after: UUID | None, limit: int) -> Sequence[tuple[Demande, Sequence[LogEntry]]]:
-    """Admitted demandes in the order of their keys, each with its leaves, oldest first; ``after`` the last one read."""
-    wanted = select(Demande).where(Demande.admitted_at.is_not(None)).order_by(Demande.id).limit(limit)
-    found = session.scalars(wanted if after is None else wanted.where(Demande.id > after)).all()
-    leaves: dict[UUID, list[LogEntry]] = {demande.id: [] for demande in found}
-    ours = select(LogEntry).where(LogEntry.demande_id.in_(leaves))
-    for entry in session.scalars(ours.order_by(LogEntry.promised_at, LogEntry.id)):
-        leaves[entry.demande_id].append(entry)
-    return [(demande, leaves[demande.id]) for demande in found]
+def in_log(session: Session, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Demandes that were admitted or have a leaf, in the order of their keys; ``after``: the last one read."""
+    wanted = select(Demande.id).where(or_(Demande.admitted_at.is_not(None), _HAS_LEAVES))
+    found = wanted if after is None else wanted.where(Demande.id > after)
+    return session.scalars(found.order_by(Demande.id).limit(limit)).all()
+
+
+def keys_of(session: Session, demandes: Sequence[UUID]) -> Sequence[tuple[UUID, UUID]]:
+    """(demande, entry) of every leaf of these demandes, oldest first."""
+    wanted = select(LogEntry.demande_id, LogEntry.id).where(LogEntry.demande_id.in_(demandes))
+    found = session.execute(wanted.order_by(LogEntry.promised_at, LogEntry.id))
+    return [(demande_id, entry_id) for demande_id, entry_id in found]
+
+
+def demandes(session: Session, ids: Sequence[UUID]) -> Sequence[Demande]:
+    """Demandes by their keys; TypeError for one that is not intact."""
+    return intact(session.scalars(select(Demande).where(Demande.id.in_(ids))))
+
+
+def entries(session: Session, ids: Sequence[UUID]) -> Sequence[LogEntry]:
+    """Leaves by their keys; TypeError for one that is not intact."""
+    return intact(session.scalars(select(LogEntry).where(LogEntry.id.in_(ids))))
+
+
+def count_orphans(session: Session) -> int:
+    """Leaves whose demande is not there: a database that was altered without its foreign keys."""
+    return session.scalar(select(func.count()).select_from(LogEntry).where(~_OF_A_DEMANDE)) or 0
 
 
 def unsequenced(session: Session, limit: int) -> Sequence[LogEntry]:
@@ -178,8 +217,25 @@ def nodes(session: Session, height: int, first: int, count: int) -> list[bytes]:
     if height == 0:
         wanted = select(LogEntry.leaf).where(LogEntry.position >= first, LogEntry.position < first + count)
         return list(session.scalars(wanted.order_by(LogEntry.position)))
-    stored = select(LogNode.hash).where(LogNode.height == height, LogNode.number >= first)
+    stored = select(type_coerce(LogNode.hash, _AS_STORED)).where(LogNode.height == height, LogNode.number >= first)
     return list(session.scalars(stored.where(LogNode.number < first + count).order_by(LogNode.number)))
+
+
+def run_of_leaves(session: Session, first: int, count: int) -> list[bytes]:
+    """The same leaves up to the first position that has none, or none that can be read."""
+    stored = select(type_coerce(LogEntry.position, _AS_STORED), type_coerce(LogEntry.leaf, _AS_STORED))
+    wanted = stored.where(LogEntry.position >= first, LogEntry.position < first + count)
+    found: list[bytes] = []
+    for position, leaf in session.execute(wanted.order_by(LogEntry.position)):
+        if position != first + len(found) or not isinstance(leaf, bytes):
+            break
+        found.append(leaf)
+    return found
+
+
+def count_sequenced(session: Session) -> int:
+    """How many leaves have a position: as many as the log is long, unless somebody altered one."""
+    return session.scalar(select(func.count(LogEntry.position))) or 0
 
 
 def count_nodes(session: Session, height: int) -> int:
@@ -230,11 +286,16 @@ def count_heads(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(LogHead)) or 0
 
 
-def heads_between(session: Session, above: int, until: int) -> Sequence[LogHead]:
-    """Heads over more than ``above`` and at most ``until`` leaves, smallest first."""
+def sizes_between(session: Session, above: int, until: int) -> Sequence[int]:
+    """Sizes of the heads over more than ``above`` and at most ``until`` leaves, smallest first."""
     return session.scalars(
-        select(LogHead).where(LogHead.size > above, LogHead.size <= until).order_by(LogHead.size)
+        select(LogHead.size).where(LogHead.size > above, LogHead.size <= until).order_by(LogHead.size)
     ).all()
+
+
+def heads_of(session: Session, sizes: Sequence[int]) -> Sequence[LogHead]:
+    """The heads of these sizes; TypeError for one that is not intact."""
+    return intact(session.scalars(select(LogHead).where(LogHead.size.in_(sizes))))
 
 
 def last_published(session: Session) -> LogHead | None:

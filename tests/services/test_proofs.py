@@ -17,6 +17,7 @@ from booking.services.transaction import transaction
 from booking.store import log as rows
 from booking.store.demande import Demande
 from booking.store.log import LogEntry
+from tests.conftest import ON_POSTGRESQL
 from tests.support import filings
 from tests.support.filings import by_staff
 from tests.support.proofs import consistent
@@ -139,6 +140,43 @@ def test_whatever_is_altered_is_seen(world: World, fraud: str, seen: str) -> Non
             text(fraud.replace("leaf_hash", ":other")), {"other": bytes(32)} if "leaf_hash" in fraud else {}
         )
     assert any(seen in fault for fault in proofs.verify(world).faults)
+
+
+def test_a_missing_leaf_is_named_exactly_and_nothing_over_it_is_compared(world: World) -> None:
+    """R-153"""
+    fill(world, 300)
+    with world.sessions() as session:
+        session.execute(text("UPDATE log_entry SET position = 999 WHERE position = 299"))
+    found = proofs.verify(world)
+    over = "signed heads and 0 subtrees beyond it were not compared"
+    last = f"the leaf at position 299 is missing or cannot be read: 1 {over}"
+    assert (found.leaves, found.nodes, found.heads, found.faults) == (299, 19, 0, (last,))
+    with world.sessions() as session:
+        session.execute(text("UPDATE log_entry SET position = NULL WHERE position = 40"))
+    found = proofs.verify(world)
+    middle = f"the leaf at position 40 is missing or cannot be read: 1 {over.replace('0', '17')}"
+    assert (found.leaves, found.nodes, found.heads, found.faults) == (40, 2, 0, (middle,))
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL keeps what its columns hold, and nothing else")
+@pytest.mark.parametrize(
+    ("fraud", "seen", "heads"),
+    [
+        ("UPDATE log_entry SET leaf = 'leaf' WHERE position = 7", "the leaf at position 7 is missing or cannot", 0),
+        ("UPDATE log_entry SET position = 'last' WHERE position = 7", "the leaf at position 7 is missing or cannot", 0),
+        ("UPDATE log_node SET hash = 'node' WHERE height = 4 AND number = 3", "subtree (4, 3) is not made of", 1),
+        ("UPDATE log_head SET signed_at = 'once'", "the head of size 300 cannot be read", 1),
+        ("UPDATE log_head SET signature = 'mine'", "the head of size 300 cannot be read", 1),
+    ],
+)
+def test_what_no_column_holds_is_named_and_the_rest_is_read(world: World, fraud: str, seen: str, heads: int) -> None:
+    """R-153"""
+    fill(world, 300)
+    with world.sessions() as session:
+        session.execute(text(fraud))
+    found = proofs.verify(world)
+    assert [fault.startswith(seen) for fault in found.faults] == [True], found.faults
+    assert found.heads == heads
 
 
 def test_a_leaf_added_to_a_demande_later_is_in_the_next_root(world: World) -> None:

@@ -16,9 +16,10 @@ def all_leaves(world: World) -> str:
 
 def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether ``path`` shows ``leaf`` at ``index`` of the tree with that size and root (RFC 6962, 2.1.1)."""
-    left = [*path]
+    if not 0 <= index < size:
+        return False
     try:
-        return bool(verify_log.above(leaf, index, size, left) == root and not left)
+        return bool(verify_log.climb(leaf, verify_log.sides(index + 1, size, whole=False), path)[1] == root)
     except ValueError:
         return False
 

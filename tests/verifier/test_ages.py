@@ -61,10 +61,13 @@ def test_whoever_grew_older_than_the_draw_before_is_named(before: dict[str, Any]
     assert ["ancienneté plus grande" in note for note in notes(before, after)] == [True]
 
 
-def first(number: int, **rows: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A named bundle: leaf → what differs from a waiting line of priority 1."""
+File = tuple[str, dict[str, Any], dict[str, Any]]
+
+
+def first(number: int, **rows: dict[str, Any]) -> list[File]:
+    """The only file of a number: leaf → what differs from a waiting line of priority 1."""
     plain = {"code": "W", "priority": 1, "cohort": 1}
-    return f"{number}.json", {"lines": [{"leaf": leaf, **plain, **changes} for leaf, changes in rows.items()]}
+    return [(f"{number}.json", {"lines": [{"leaf": leaf, **plain, **changes} for leaf, changes in rows.items()]}, {})]
 
 
 @pytest.mark.parametrize(
@@ -75,14 +78,19 @@ def first(number: int, **rows: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         ([first(1, anna={"code": "H"})], EXPLAINED),
         ([first(1, anna={"placed": False})], UNEXPLAINED),
         ([first(1, bilal={"placed": True})], UNEXPLAINED),
-        ([("1.json", {"root": "a bare commitment"})], UNEXPLAINED),
+        ([[("1.json", {"root": "a bare commitment"}, {})]], UNEXPLAINED),
         ([], UNEXPLAINED),
     ],
 )
 @pytest.mark.parametrize("priority", [0, -5])
-def test_whoever_goes_first_had_a_place_before_or_is_named(
-    earlier: list[tuple[str, dict[str, Any]]], said: str, priority: int
-) -> None:
+def test_whoever_goes_first_had_a_place_before_or_is_named(earlier: list[list[File]], said: str, priority: int) -> None:
     report = verify_draw.Report()
     verify_log.check_priorities([*earlier, first(9, anna={"priority": priority}, chen={})], report)
     assert [("anna" in note, said in note, "chen" in note) for note in report.notes] == [(True, True, False)]
+
+
+def test_a_draw_given_twice_explains_nobody_by_itself() -> None:
+    """Its public and its full file, or a result and its correction: the place is to be in a draw before."""
+    report, now = verify_draw.Report(), first(9, anna={"priority": 0, "placed": True})
+    verify_log.check_priorities([[*now, *now]], report)
+    assert [(UNEXPLAINED in note, EXPLAINED in note) for note in report.notes] == [(True, False)]

@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.log import Tree
 from booking.ports import World
-from booking.services import draw, log, proofs, publications, slots
+from booking.services import draw, log, proofs, publications
 from booking.store import log as log_rows
 from booking.store.log import LogEntry
 from booking.web.app import create_app
@@ -27,28 +27,6 @@ from tests.support.proofs import all_leaves
 from verifier import verify_log
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def go(*arguments: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["verify_log.py", *map(str, arguments)])
-        code = verify_log.main()
-        return code, capsys.readouterr().out
-
-    return go
-
-
-@pytest.fixture
-def drawn(world: World) -> World:
-    """Two draws, hence two published heads."""
-    filings.seeded(world)
-    slots.plan(world)
-    for names in (("Ada", "Bob", "Cid"), ("Dan", "Eve")):
-        for name in names:
-            filings.by_staff(world, identity=Identity("Zola", name, BirthDate(1990, 5, 12), "Dax", "FR"))
-        draw.run_now(world, TERRITORY, FAMILY, "system")
-    return world
 
 
 @pytest.fixture
@@ -143,9 +121,31 @@ def test_heads_that_stand_beside_nothing_are_counted(drawn: World, run: Run, tmp
     heads = tmp_path / "tetes.json"
     heads.write_text(json.dumps({"heads": publications.heads(drawn)}))
     code, said = run("--tetes", heads, "--tete", kept(drawn))
-    assert (code, last_line(said).endswith("1 TÊTE(S) N’ONT PAS ÉTÉ COMPARÉES")) == (0, True), said
+    assert (code, SOME in last_line(said)) == (2, True), said
+    assert "NON COMPARÉ : tetes.json (rien d'autre ici ne prouve 1 tête(s), jusqu'à la taille 5" in said
     code, said = run("--tetes", heads, "--tete", kept(drawn), kept(drawn, 1))
     assert (code, last_line(said)) == (0, ALL)
+
+
+def test_a_signature_is_something_to_compare_with_and_only_of_its_head(
+    drawn: World, run: Run, tmp_path: Path, keys: Path
+) -> None:
+    heads, published = tmp_path / "tetes.json", publications.heads(drawn)
+    heads.write_text(json.dumps({"heads": published}))
+    assert run("--tetes", heads, "--tete", kept(drawn), "--cles", keys)[0] == 0
+    heads.write_text(json.dumps({"heads": [published[0], {**published[1], "kid": "00000000"}]}))
+    code, said = run("--tetes", heads, "--cles", keys)
+    assert (code, "1 signature(s)" in said, "prouve 1 tête(s)" in said) == (2, True, True)
+
+
+def test_heads_that_a_site_publishes_besides_are_only_a_remark(drawn: World, site: str, run: Run) -> None:
+    """Nobody gave them; what was given was compared."""
+    for name in ("Fay", "Gil"):
+        filings.by_staff(drawn, identity=Identity("Zola", name, BirthDate(1990, 5, 12), "Dax", "FR"))
+        draw.run_now(drawn, TERRITORY, FAMILY, "system")
+    assert [head["size"] for head in publications.heads(drawn)] == [3, 5, 6, 7]
+    code, said = run("--site", site, "--tete", kept(drawn))
+    assert (code, last_line(said), "à savoir : le site (rien d'autre ici ne prouve 3 tête(s)" in said) == (0, ALL, True)
 
 
 def test_a_site_that_rewrote_its_log_finds_no_proof(drawn: World, run: Run, tmp_path: Path) -> None:
@@ -333,11 +333,10 @@ def test_every_leaf_of_every_size_is_under_its_root() -> None:
     tree = Tree([bytes([number + 1]) * 32 for number in range(20)])
     for size in range(1, 21):
         for at in range(size):
-            path = tree.inclusion(at, size)
-            assert verify_log.above(
+            leaf, left, path = (
                 bytes([at + 1]) * 32,
-                at,
-                size,
-                path,
-            ) == tree.root(size)
-            assert path == []
+                verify_log.sides(at + 1, size, whole=False),
+                tree.inclusion(at, size),
+            )
+            assert verify_log.climb(leaf, left, path)[1] == tree.root(size)
+            assert verify_log.climb(leaf, left, [*path, bytes(32)])[1] != tree.root(size)
