@@ -30,9 +30,10 @@ from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import Tree, person_commitment
 from booking.ports import World
 from booking.services import bundles, draw, log, persons, proofs, publications, slots
-from booking.services.result import BUNDLE_KEY
+from booking.services.result import BUNDLE_KEY, place_of
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
+from booking.store import slots as slot_rows
 from booking.store.demande import Demande
 from tests.support import filings, tsa
 from tests.support.filings import FAMILY, TERRITORY
@@ -307,15 +308,20 @@ def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
 
 
 def written(world: World, number: int, bundle: dict[str, Any]) -> None:
-    """The insider has the database and every key: a whole draw is put in the place of the true one, and signed."""
+    """The insider has the database and every key: a whole draw takes the place of the true one, rows and signatures."""
     shown = canonical({name: value for name, value in bundle.items() if name != "private"})
     with world.sessions() as session:
         batch = draw_rows.of_number(session, TERRITORY, FAMILY, number)
         assert batch is not None
         batch.commitment, batch.public_bundle = canonical(bundle["commitment"]), shown
-        batch.full_bundle_sealed = world.keys.seal(*bundles.SEALED, batch.id, canonical(bundle))
+        batch.full_bundle_sealed = world.keys.seal("batch", "full_bundle_sealed", batch.id, canonical(bundle))
         batch.bundle_hash = hashlib.sha256(shown).digest()
         batch.bundle_kid, batch.bundle_signature = world.keys.sign(BUNDLE_KEY, batch.bundle_hash)
+        at = {place_of(slot): slot.id for slot in slot_rows.of_batch(session, batch.id)}
+        slots_of = {bytes.fromhex(part["leaf"]): part["slot"] for part in bundle["private"] if part["slot"]}
+        given = {leaf: at[text, rules.Place(*place)] for leaf, (text, *place) in slots_of.items()}
+        ranks = {bytes.fromhex(row["leaf"]): row["rank"] for row in bundle["lines"] if "rank" in row}
+        draw_rows.write_outcome(session, batch.id, ranks, given)
 
 
 @pytest.mark.parametrize(
