@@ -82,7 +82,8 @@ def choose_language(world: World, demande_id: UUID, lang: str, actor: Actor | st
 
 
 def withdraw(world: World, demande_id: UUID, actor: Actor | str = USAGER) -> None:
-    """The need is over. A held slot goes to others, unless another entry of the person takes it over. Twice is once.
+    """The need is over. A held slot goes to others, unless another entry of the person, who was told of it, takes it
+    over. Twice is once.
 
     Raises NotFound, Forbidden.
     """
@@ -91,7 +92,9 @@ def withdraw(world: World, demande_id: UUID, actor: Actor | str = USAGER) -> Non
         entry, main = _entry_and_main(tx, demande_id, actor, live=False)
         if entry.state is DemandeState.WITHDRAWN:
             return
-        others = [voice for voice in voices.of_person(tx.session, main) if voice is not entry]
+        held = convocations.live_of(tx.session, main.id)
+        told = voices.of_person(tx.session, main, held.offered_at if held else None)
+        others = [voice for voice in told if voice is not entry]
         if not others:
             convocation.release(tx, main)
         if entry.contact_digest is not None:
@@ -137,12 +140,14 @@ def pause(world: World, demande_id: UUID, actor: Actor | str = USAGER) -> None:
 
     def act(tx: Transaction) -> None:
         entry, main = _entry_and_main(tx, demande_id, actor)
-        if main.state is DemandeState.PAUSED:
+        seen = voices.seen_state(tx.session, entry, main, convocations.live_of(tx.session, main.id))
+        if seen is DemandeState.PAUSED:
             return
-        if main.state is not DemandeState.WAITING:
+        if seen is not DemandeState.WAITING:
             raise Conflict("not_waiting")
         entry.paused_at, entry.pause_reason = tx.now, PauseReason.ASKED
-        if all(voice.pause_reason == PauseReason.ASKED for voice in voices.of_person(tx.session, main)):
+        asked = (voice.pause_reason == PauseReason.ASKED for voice in voices.of_person(tx.session, main))
+        if main.state is DemandeState.WAITING and all(asked):
             main.paused_at, main.pause_reason = tx.now, PauseReason.ASKED
             persons.move(tx, main, DemandeState.PAUSED)
         _sign_of_life(tx, entry, main)

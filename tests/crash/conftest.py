@@ -18,6 +18,7 @@ from booking.domain.demande import Contact
 from booking.domain.identity import BirthDate, Identity
 from booking.domain.slots import SlotState
 from booking.services import draw, slots
+from booking.services.witness import RETRY
 from booking.store import base, migrate
 from booking.store.convocation import LIVE_HOLDING, Convocation
 from booking.store.draw import Batch, BatchLine, BatchState
@@ -54,11 +55,18 @@ class Scene:
             draw.advance(world, self.batch_id)
 
     def promise(self) -> None:
-        """What is done at the hour of the freeze, if it is not done yet: later it would name another round (R-126)."""
-        with world_at(self.url, self.keys_dir, self.freeze_at) as (world, _), world.reading() as session:
-            waits = session.get_one(Batch, self.batch_id).state in {BatchState.PLANNED, BatchState.FROZEN}
-        if waits:
+        """What is done at the hour of the freeze, if it is not done yet: later it would name another round (R-126).
+
+        Then the sweep passes once more: whoever died between the question and the answer asks the authority again.
+        """
+        if self.state() in {BatchState.PLANNED, BatchState.FROZEN}:
             self.advance(self.freeze_at)
+        if self.state() is BatchState.COMMITTED:
+            self.advance(self.freeze_at + RETRY)
+
+    def state(self) -> BatchState:
+        with world_at(self.url, self.keys_dir, self.freeze_at) as (world, _), world.reading() as session:
+            return session.get_one(Batch, self.batch_id).state
 
 
 @dataclass(frozen=True)

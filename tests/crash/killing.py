@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy import Engine, event
 
 from booking.entropy import SystemEntropy
-from booking.ports import World
+from booking.ports import Stamp, World
 from booking.services import draw, slots, transaction
 from booking.store import base, tables
-from tests.support.fakes import world_on
+from tests.support.fakes import START, world_on
 
 assert tables  # every table is known before a row of one is written
 
@@ -41,6 +42,21 @@ class Point:
         return f"{self.step}-{self.moment}-{self.number}"
 
 
+class StillAuthority:
+    """Dates everything at one hour with the same bytes, whoever died before the answer was kept.
+
+    tests/support/tsa.py is a real one: it says something else each time, and no bundle would be the same to the byte.
+    """
+
+    authority = "horodatage.example"
+
+    def stamp(self, data: bytes) -> Stamp:
+        return Stamp(START, sha256(data).digest())
+
+    def read(self, stamp: bytes, data: bytes) -> datetime | None:
+        return START if stamp == sha256(data).digest() else None
+
+
 Reached = Callable[[Point], None]
 
 
@@ -49,7 +65,8 @@ def world_at(url: str, keys_dir: Path, now: datetime) -> Iterator[tuple[World, E
     """A world of its own on a database; its chance is the machine's, so that two processes never draw the same ids."""
     engine = base.make_engine(url)
     try:
-        yield replace(world_on(engine, keys_dir, now=now), entropy=SystemEntropy()), engine
+        world = world_on(engine, keys_dir, now=now)
+        yield replace(world, entropy=SystemEntropy(), witness=StillAuthority()), engine
     finally:
         engine.dispose()
 

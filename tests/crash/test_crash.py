@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import signal
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from booking.domain.errors import Conflict
+from booking.domain.witness import DELEGATES
 from booking.services import draw
 from booking.store.draw import Batch, BatchState
 from booking.store.journal import JournalRow
@@ -22,11 +24,12 @@ from tests.crash import killing
 from tests.crash.conftest import PEOPLE, PLACES, Scene, Trace, points
 from tests.crash.killing import Point, world_at
 
-# Ten points of the matrix, one of each kind that a step can die of; `make test-deep` runs them all.
+# Eleven points of the matrix, one of each kind that a step can die of; `make test-deep` runs them all.
 SAMPLED = [
     Point("commit", "start"),
     Point("commit", "commit"),
     Point("commit", "leave"),
+    Point("witness", "commit", 2),  # the stamp has come, and is not kept yet
     Point("draw", "statement", 6),
     Point("draw", "end"),
     Point("publish", "statement", 5),
@@ -104,12 +107,16 @@ def test_killed_at_the_freeze(planned: Scene, undisturbed: Trace, where: Point, 
 
 def test_nobody_dies(undisturbed: Trace) -> None:
     assert undisturbed.state is BatchState.OFFERED
-    assert undisturbed.bundle
+    assert [one["kind"] for one in json.loads(undisturbed.bundle or b"")["evidence"]] == ["rfc3161"]
     assert set(undisturbed.offers.values()) == set(undisturbed.taken.values()) == {1}
     assert (len(undisturbed.offers), undisturbed.leftover, undisturbed.lines) == (PLACES, 0, PEOPLE)
     told = templates(undisturbed)
     assert (told["offer"], told["still_here"]) == (PLACES, PEOPLE - PLACES)
+    assert told["delegue/engagement"] == DELEGATES
     assert set(undisturbed.journal.values()) == {1}
+    verbs = {verb for verb, _ in undisturbed.journal}
+    assert verbs >= {"date_witnessed"}
+    assert not verbs & {"date_not_proved"}
 
 
 @pytest.mark.deep
@@ -135,7 +142,7 @@ def room(folder: Path, name: str) -> Path:
 def test_killed_again_and_again(frozen: Scene, undisturbed: Trace, tmp_path: Path) -> None:
     """One death in each step of one draw."""
     scene = frozen.copied(tmp_path)
-    for name in ("commit", "draw", "publish", "offer"):
+    for name in ("commit", "witness", "draw", "publish", "offer"):
         killed(scene, Point(name, "commit"))
         killed(scene, Point(name, "end"))
     assert finished(scene) == undisturbed

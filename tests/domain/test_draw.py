@@ -261,7 +261,8 @@ def test_people_are_counted_by_fives(people: int, said: int) -> None:
 @pytest.mark.parametrize(("drawn", "said"), [(1, 0), (4, 0), (5, 3)])
 def test_the_odds_of_a_handful_of_lines_would_be_their_half_days(drawn: int, said: int) -> None:
     """R-120"""
-    public, full = bundles([one for one in LINES if one.code == rules.DRAWN][:drawn])
+    undrawn = [one for one in LINES if one.code != rules.DRAWN]
+    public, full = bundles([one for one in LINES if one.code == rules.DRAWN][:drawn] + undrawn)
     assert len(public["compatible"]) == said
     assert rules.check_full(canonical(full), verifies) == []
     shown = {**full, "compatible": [{"class": CLASSES[0], "places": 2, "waiting": 1}]}
@@ -336,3 +337,13 @@ def test_a_draw_cannot_name_another_round_than_the_first_after_its_hour() -> Non
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b'{"commitment":[],"lines":{}}', FULL_BYTES + b" "])
 def test_what_is_no_bundle_is_said_so(data: bytes) -> None:
     assert rules.check_full(data, verifies) == ["bytes"]
+
+
+def test_a_key_that_is_not_the_beacons_is_seen() -> None:
+    """The insider's own key, in a commitment from which all the rest follows."""
+    commitment = json.loads(committed())
+    commitment["beacon"]["public_key"] = "00" * 48
+    outcome = rules.run(LINES, CAPACITY, rules.seed(canonical(commitment), SIGNATURE))
+    public = rules.public_bundle(commitment, [], SIGNATURE, LINES, outcome)
+    full = rules.full_bundle(public, LINES, outcome)
+    assert rules.check_full(canonical(full), verifies) == ["round"]

@@ -5,13 +5,13 @@ Each test is a fraud carried out as well as an insider can: all that can be reco
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -29,15 +29,18 @@ from booking.domain.draw import Line
 from booking.domain.identity import BirthDate, Identity, canonical_bytes
 from booking.domain.log import Tree, person_commitment
 from booking.ports import World
-from booking.services import draw, log, persons, proofs, publications, slots
+from booking.services import bundles, draw, log, persons, proofs, publications, slots
+from booking.services.result import BUNDLE_KEY, place_of
 from booking.store import draw as draw_rows
 from booking.store import log as log_rows
+from booking.store import slots as slot_rows
 from booking.store.demande import Demande
 from tests.support import filings, tsa
 from tests.support.filings import FAMILY, TERRITORY
 from tests.support.proofs import all_leaves, consistent
 from tests.support.tsa import Authority
-from verifier import independence, verify_draw
+from tests.verifier.test_match_faults import classes_of, codes, reseated
+from verifier import verify_draw
 
 ROOT = Path(verify_draw.__file__).parent
 RIGHT = "RIEN NE DIFFÈRE"
@@ -287,15 +290,51 @@ def test_a_date_written_beside_what_the_authority_signed(drawn: World, stranger:
 
 
 def test_a_result_altered_afterwards(drawn: World, stranger: Stranger) -> None:
-    altered = full(drawn, 1)
-    one, two = [row for row in altered["private"] if row["slot"]][:2]
+    """Two seats exchanged, a later week, nobody instead of somebody: each is named, and nothing else is accused."""
+    honest = full(drawn, 1)
+    due, weeks = classes_of(honest), [row["class"] for row in honest["commitment"]["capacity"]]
+    assert due == [weeks[0]] * 4
+    seats = copy.deepcopy(honest)
+    one, two = [row for row in seats["private"] if row["slot"]][:2]
     one["slot"], two["slot"] = two["slot"], one["slot"]
-    assert "[créneau]" in stranger("verify_draw.py", altered) or "[date]" in stranger("verify_draw.py", altered)
+    later, out = (reseated(honest, [*due[:2], instead, due[3]]) for instead in (weeks[1], None))
+    for altered, fault in ((seats, "créneau"), (later, "date"), (out, "oubli")):
+        assert codes(stranger("verify_draw.py", altered)) == [fault]
     shown = public(drawn, 1)
     shown["lines"][0]["placed"] = not shown["lines"][0]["placed"]
     found = publications.one(drawn, TERRITORY, FAMILY, 1)
-    assert "[servis]" in stranger("verify_draw.py", shown)
+    assert codes(stranger("verify_draw.py", shown)) == ["servis"]
     assert hashlib.sha256(canonical(shown)).digest() != found.bundle_hash
+
+
+def written(world: World, number: int, bundle: dict[str, Any]) -> None:
+    """The insider has the database and every key: a whole draw takes the place of the true one, rows and signatures."""
+    shown = canonical({name: value for name, value in bundle.items() if name != "private"})
+    with world.sessions() as session:
+        batch = draw_rows.of_number(session, TERRITORY, FAMILY, number)
+        assert batch is not None
+        batch.commitment, batch.public_bundle = canonical(bundle["commitment"]), shown
+        batch.full_bundle_sealed = world.keys.seal("batch", "full_bundle_sealed", batch.id, canonical(bundle))
+        batch.bundle_hash = hashlib.sha256(shown).digest()
+        batch.bundle_kid, batch.bundle_signature = world.keys.sign(BUNDLE_KEY, batch.bundle_hash)
+        at = {place_of(slot): slot.id for slot in slot_rows.of_batch(session, batch.id)}
+        slots_of = {bytes.fromhex(part["leaf"]): part["slot"] for part in bundle["private"] if part["slot"]}
+        given = {leaf: at[text, rules.Place(*place)] for leaf, (text, *place) in slots_of.items()}
+        ranks = {bytes.fromhex(row["leaf"]): row["rank"] for row in bundle["lines"] if "rank" in row}
+        draw_rows.write_outcome(session, batch.id, ranks, given)
+
+
+@pytest.mark.parametrize(
+    ("number", "changes"), [(1, {"rules": {}}), (2, {"previous": "00" * 32}), (2, {"previous": None})]
+)
+def test_a_draw_written_anew_is_not_what_the_next_one_names(drawn: World, number: int, changes: dict[str, Any]) -> None:
+    """R-128: the commitment of one draw is another, all that follows from it is right; the chain alone tells."""
+    honest = full(drawn, number)
+    written(drawn, number, honest)
+    assert list(bundles.faults(drawn)) == []
+    written(drawn, number, forged(honest, lines_of(honest), **changes))
+    told = "it does not hold the hash of the one before"
+    assert list(bundles.faults(drawn)) == [f"draw {TERRITORY}/{FAMILY}/2: {told}"]
 
 
 def test_a_leaf_re_pointed_to_a_buyer(world: World, stranger: Stranger) -> None:
@@ -348,52 +387,3 @@ def test_two_heads_of_one_log_agree_and_a_contradiction_shows(drawn: World) -> N
     assert consistent(old, Tree(leaves[:old]).root(), new, root, path)
     other = Tree([bytes(32), *leaves[1:old]]).root()
     assert not consistent(old, other, new, root, path)
-
-
-# --- order by the hour of filing ------------------------------------------------------------------------------
-
-
-def cohorts(seed: int, bias: float) -> Iterator[list[tuple[int, float]]]:
-    """Three cohorts of 150 people: (hour, lottery number); ``bias`` is how much of the number comes from the hour."""
-    chance = random.Random(seed)
-    for _ in range(3):
-        yield [(hour, chance.random() + bias * hour / 150) for hour in range(150)]
-
-
-def flagged(bias: float, draws: int = 300) -> float:
-    found = [independence.independence(list(cohorts(seed, bias))) < independence.LEVEL for seed in range(draws)]
-    return sum(found) / draws
-
-
-def test_an_order_by_hour_of_filing_is_flagged_with_power() -> None:
-    """Even when only a part of the lottery number comes from the hour; the whole of it is always seen."""
-    assert flagged(0.5) >= 0.99
-    assert flagged(100) == 1
-
-
-def test_an_honest_order_is_hardly_ever_flagged() -> None:
-    assert flagged(0) <= 0.01
-
-
-def test_a_whole_draw_ordered_by_the_hour_of_filing_is_flagged(stranger: Stranger) -> None:
-    """The insider re-orders a draw of 300 people, the earliest first; a delegate who has the hours tests it."""
-    chance = random.Random(1)
-    leaves = [chance.randbytes(32) for _ in range(300)]
-    hours = "\n".join(f"{leaf.hex()};2026-03-02T{n // 60:02}:{n % 60:02}" for n, leaf in enumerate(leaves)).encode()
-    by_key = sorted(range(300), key=lambda n: rules.key(b"seed", leaves[n]))
-    for order, verdict in ((range(300), "L’HEURE A COMPTÉ"), (by_key, "rien ne montre")):
-        lines = [
-            {"leaf": leaves[n].hex(), "code": "W", "priority": 1, "cohort": 4, "rank": rank}
-            for rank, n in enumerate(order, 1)
-        ]
-        assert verdict in stranger("independence.py", {"lines": lines}, hours)
-
-
-def test_the_rules_own_order_passes() -> None:
-    seeds = [hashlib.sha256(bytes([number])).digest() for number in range(100)]
-    lines = [hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(200)]
-    flags = 0
-    for seed in seeds:
-        ranks = {leaf: rank for rank, leaf in enumerate(sorted(lines, key=lambda leaf: rules.key(seed, leaf)))}
-        flags += independence.independence([[(hour, ranks[leaf]) for hour, leaf in enumerate(lines)]]) < 0.01
-    assert flags <= 5

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from booking.clock import SimulatedClock
+from booking.domain.accounts import ANYWHERE, Actor, Right, Role
 from booking.domain.canonical import canonical
 from booking.domain.convocation import ConvocationState
 from booking.domain.demande import DemandeState
@@ -340,3 +341,51 @@ def test_a_cohort_given_back_is_in_the_log(world: World) -> None:
         demande.demotion, demande.demoted_at, demande.cohort_before = "absent", world.clock.now(), 1
     files.restore(world, filings.agent(world), TERRITORY, receipt.reference, "hindered")
     assert [entry.type for entry in filings.entries(world, receipt.demande_id)] == ["admitted", "restored"]
+
+
+# --- by whom -------------------------------------------------------------------------------------------------
+
+
+def elsewhere(world: World) -> Actor:
+    """A supervisor of another territory, with the second factor typed at this moment."""
+    return replace(supervisor(world), rights=frozenset({Right(Role.SUPERVISOR, "33-gironde", ANYWHERE)}))
+
+
+def test_who_supervises_another_territory_touches_nothing_here(world: World) -> None:
+    """R-83, R-85"""
+    batch_id = drawn(world, 1, 1)
+    leaf = leaves(world, placed=True)[0]
+    with pytest.raises(NotFound):
+        strike.ask_leaf(world, elsewhere(world), "33-gironde", batch_id, leaf, "forged_entry")
+    asked = strike.ask_leaf(world, supervisor(world), TERRITORY, batch_id, leaf, "forged_entry")
+    for verb in (strike.countersign, strike.refuse):
+        with pytest.raises(NotFound):
+            verb(world, elsewhere(world), "33-gironde", asked)
+    with pytest.raises(NotFound):
+        strike.void(world, elsewhere(world), "33-gironde", batch_id, "wrong_places")
+    assert strike.pending(world, elsewhere(world), "33-gironde") == []
+
+
+def test_an_agent_neither_asks_nor_reads_what_is_asked_and_a_refusal_is_in_the_journal(world: World) -> None:
+    """R-85"""
+    batch_id, agent = drawn(world, 1, 1), filings.agent(world)
+    leaf = leaves(world, placed=True)[0]
+    with pytest.raises(Forbidden):
+        strike.ask_leaf(world, agent, TERRITORY, batch_id, leaf, "forged_entry")
+    with pytest.raises(Forbidden):
+        strike.pending(world, agent, TERRITORY)
+    asked = strike.ask_leaf(world, supervisor(world), TERRITORY, batch_id, leaf, "forged_entry")
+    strike.refuse(world, supervisor(world), TERRITORY, asked)
+    assert filings.verbs(world).count("strike_refused") == 1
+
+
+def test_a_clock_set_back_voids_nothing(world: World) -> None:
+    """R-83: before the round by a wrong clock only."""
+    batch_id = committed(world)
+    clock = world.clock
+    assert isinstance(clock, SimulatedClock)
+    late = replace(world, clock=SimulatedClock(clock.now() - timedelta(minutes=30)))
+    with pytest.raises(Conflict, match="clock_backwards"):
+        strike.void(late, supervisor(late), TERRITORY, batch_id, "wrong_places")
+    strike.void(world, supervisor(world), TERRITORY, batch_id, "wrong_places")
+    assert filings.verbs(world).count("draw_voided") == 1
