@@ -298,6 +298,7 @@ def _expire(tx: Transaction, held: Convocation) -> None:
     free(tx, _slot_of(tx, held)[0])
     pause = Pause(PauseReason.SILENCE, tx.now, demande.silences)
     demande.paused_at, demande.pause_reason = tx.now, pause.reason
+    demande.still_needed_asked_at = held.offered_at  # the question that got no answer
     demande.silences += 1
     _apply(tx, demande, rules.after_silence())
     tx.note(SYSTEM, "offer_expired", f"demande:{demande.id}", demande.territory)

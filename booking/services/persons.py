@@ -295,7 +295,7 @@ def pause_of(demande: Demande, now: datetime) -> Pause:
 
 def resume(tx: Transaction, demande: Demande) -> None:
     """The pause is over."""
-    demande.paused_at = demande.pause_reason = None
+    demande.paused_at = demande.pause_reason = demande.still_needed_asked_at = None
     move(tx, demande, DemandeState.WAITING)
 
 

@@ -292,8 +292,7 @@ def _held(session: Session, held: Convocation, entry: Demande) -> Held | None:
 
 
 def _pausing(entry: Demande, main: Demande, now: datetime, zone: ZoneInfo) -> Pausing:
-    heard = main.state is DemandeState.PAUSED and voices.hears(entry, main, main.paused_at)
-    paused = main if heard else entry
+    paused = main if main.state is DemandeState.PAUSED and voices.hears_pause(entry, main) else entry
     pause = persons.pause_of(paused, now)
     until_at = pause.since_at + timedelta(days=waiting_rules.PAUSE_KEEPS_COHORT_DAYS)
     keeps = waiting_rules.keeps_cohort(pause, until_at)

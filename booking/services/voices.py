@@ -38,6 +38,12 @@ def hears(entry: Demande, main: Demande, since_at: datetime | None) -> bool:
     return entry.id == main.id or owed
 
 
+def hears_pause(entry: Demande, main: Demande) -> bool:
+    """Whether ``entry`` may know of the pause of ``main``: a silence began when what got no answer was asked."""
+    asked_at = main.still_needed_asked_at if main.pause_reason != PauseReason.ASKED else None
+    return hears(entry, main, asked_at or main.paused_at)
+
+
 def seen_state(session: Session, entry: Demande, main: Demande, held: Convocation | None) -> DemandeState:
     """The state as the page of ``entry`` says it: that of what it is spoken for, ``main``, if this entry may know it,
     except for what it alone did: withdraw, ask for a pause, give the appointment back. ``held``: what ``main`` holds.
@@ -49,7 +55,7 @@ def seen_state(session: Session, entry: Demande, main: Demande, held: Convocatio
     if held is not None:
         waits = not hears(entry, main, held.offered_at) or _gave_back(session, entry, held)
     elif main.state is DemandeState.PAUSED:
-        waits = not hears(entry, main, main.paused_at)
+        waits = not hears_pause(entry, main)
     if waits:
         return DemandeState.PAUSED if entry.pause_reason == PauseReason.ASKED else DemandeState.WAITING
     return main.state

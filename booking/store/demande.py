@@ -119,6 +119,7 @@ class Demande(Base):
     last_sign_at: Mapped[datetime]
     """Last sign of life of the person."""
     still_needed_asked_at: Mapped[datetime | None]
+    """When “still needed?” was asked; of a pause for silence, also when the offer was made that got no answer."""
     ended_at: Mapped[datetime | None]
 
 
