@@ -292,7 +292,8 @@ def _held(session: Session, held: Convocation, entry: Demande) -> Held | None:
 
 
 def _pausing(entry: Demande, main: Demande, now: datetime, zone: ZoneInfo) -> Pausing:
-    paused = main if main.state is DemandeState.PAUSED and voices.hears_pause(entry, main) else entry
+    own = entry.pause_reason == waiting_rules.PauseReason.ASKED  # its own wish, whatever the others did since
+    paused = main if main.state is DemandeState.PAUSED and voices.hears_pause(entry, main) and not own else entry
     pause = persons.pause_of(paused, now)
     until_at = pause.since_at + timedelta(days=waiting_rules.PAUSE_KEEPS_COHORT_DAYS)
     keeps = waiting_rules.keeps_cohort(pause, until_at)

@@ -144,6 +144,12 @@ LATER = st.one_of(
 @example(victim=filings.AMINATA, web=False, before=["pause"], later=[("guesser", "pause")])
 @example(victim=filings.AMINATA, web=False, before=["drawn", "silence"], later=[("guesser", "pause")])
 @example(victim=filings.AMINATA, web=False, before=["drawn"], later=[("victim", "silence")])
+@example(
+    victim=filings.AMINATA,
+    web=False,
+    before=[],
+    later=[("guesser", "pause"), ("victim", "silence"), ("victim", "pause")],
+)
 @example(victim=filings.AMINATA, web=True, before=["drawn"], later=[("guesser", "pause"), ("guesser", "still needed")])
 @settings(max_examples=settings.default.max_examples // 5)
 def test_an_attached_entry_is_invisible_to_a_guesser(
