@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from hashlib import sha256
 from http.client import HTTPException
@@ -85,6 +86,14 @@ class LocalBeacon:
 
 def _signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """BLS verification, key on G2 (96 bytes), signature on G1 (48 bytes): e(signature, g2) = e(H(message), key)."""
+    limit = sys.getrecursionlimit()
+    try:
+        return _pairs(public_key, message, signature)
+    finally:  # py_ecc raises it for the whole process, so far that JSON nested deep enough would crash Python
+        sys.setrecursionlimit(limit)
+
+
+def _pairs(public_key: bytes, message: bytes, signature: bytes) -> bool:
     # Imported here: the curve tables take memory and start-up time that only a process that verifies should pay.
     from py_ecc.bls.g2_primitives import pubkey_to_G1, signature_to_G2, subgroup_check
     from py_ecc.bls.hash_to_curve import hash_to_G1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -38,6 +40,17 @@ def altered(position: int) -> bytes:
 def test_the_known_round_of_quicknet_verifies() -> None:
     assert DrandBeacon().verify(ROUND, SIGNATURE)
     assert rules.randomness(SIGNATURE).hex() == RANDOMNESS
+
+
+def test_checking_a_signature_leaves_python_as_it_was() -> None:
+    """In a process of its own: py_ecc raises the limit of recursion when it is imported, and deep JSON then crashes."""
+    checks = (
+        "import json, sys; from booking.gateways.beacon import DrandBeacon; before = sys.getrecursionlimit();"
+        f"assert DrandBeacon().verify({ROUND}, bytes.fromhex('{SIGNATURE.hex()}'));"
+        "assert sys.getrecursionlimit() == before; json.loads('[' * 100000)"
+    )
+    done = subprocess.run([sys.executable, "-c", checks], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].startswith("RecursionError"), done.stderr
 
 
 @pytest.mark.parametrize("number", [ROUND - 1, ROUND + 1, 1])
