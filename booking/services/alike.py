@@ -5,6 +5,7 @@ Asked of the day's visit only, by staff with the document in hand. Nobody else l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,18 +15,16 @@ from booking.domain import alike as rules
 from booking.domain import correction
 from booking.domain.accounts import Actor, Role
 from booking.domain.alike import Alike
-from booking.domain.errors import Unavailable
 from booking.domain.guichet import Arrival
-from booking.domain.identity import birth_values
+from booking.domain.identity import Identity
 from booking.ports import World
-from booking.services import persons
+from booking.services import persons, spellings
+from booking.services.spellings import Opened
 from booking.services.transaction import Transaction
 from booking.store import alike as lists
 from booking.store import convocation as convocations
-from booking.store import spellings as rows
 from booking.store.convocation import Convocation
 from booking.store.demande import Demande
-from booking.store.spellings import BIRTH
 
 
 def is_asked(world: World, actor: Actor, territory: str, site: str, reference: str) -> bool:
@@ -47,22 +46,21 @@ def others(world: World, session: Session, entry: Demande, held: Convocation) ->
     if listed_at is None:
         return []
     identity = persons.identity_of(world, entry)
-    digests = [key for value in birth_values(identity) for key in world.keys.digests(BIRTH, value)]
-    found = []
-    for other in rows.with_birth(session, entry, listed_at, digests):
-        if other.attached_to_id or not rules.was_listed(listed_at, other.admitted_at, other.ended_at, other.paused_at):
-            continue
-        try:
-            same = not correction.mends(persons.identity_of(world, other), identity)
-        except Unavailable:  # erased, or its key is gone: nobody can be received for it
-            continue
-        if same:
-            found.append(_alike(world, other, listed_at))
-    return found
+    return _like(world, identity, spellings.of_one_birth(world, session, entry, identity, listed_at), listed_at)
 
 
-def _alike(world: World, entry: Demande, listed_at: datetime) -> Alike:
-    typed = rules.foreigner_numbers(persons.identities_of(world, entry)[1])
+def _like(world: World, identity: Identity, found: Iterable[Opened], listed_at: datetime) -> list[Alike]:
+    return [
+        _alike(world, other, admitted, listed_at)
+        for other, in_force, admitted in found
+        if other.attached_to_id is None
+        and rules.was_listed(listed_at, other.admitted_at, other.ended_at, other.paused_at)
+        and not correction.mends(in_force, identity)
+    ]
+
+
+def _alike(world: World, entry: Demande, admitted: Identity, listed_at: datetime) -> Alike:
+    typed = rules.foreigner_numbers(admitted)
     read = {number: datetime.fromisoformat(at) for number, at in persons.details_of(world, entry).numbers_seen.items()}
     before = frozenset(number for number, at in read.items() if at < listed_at)
     return Alike(entry.admitted_at or entry.filed_at, entry.id, typed | before, frozenset(read) - before)
@@ -74,12 +72,17 @@ def opens(tx: Transaction, entry: Demande, held: Convocation, arrival: Arrival) 
     Its number is kept with ``entry``: it decides from the next list on, never for a place that was given before it was
     read. Raises InvalidInput 'number_needed' | 'number_shape'.
     """
-    rivals = others(tx.world, tx.session, entry, held)
     listed_at = lists.listed_at(tx.session, held)
-    if not rivals or listed_at is None:
+    if listed_at is None:
+        return True
+    identity, admitted = persons.identities_of(tx.world, entry)
+    found = spellings.of_one_birth(tx.world, tx.session, entry, identity, listed_at)
+    spellings.remember(tx, found)
+    rivals = _like(tx.world, identity, found, listed_at)
+    if not rivals:
         return True
     number = rules.read_number(arrival.number, arrival.document)
-    own = _alike(tx.world, entry, listed_at)
+    own = _alike(tx.world, entry, admitted, listed_at)
     details = persons.details_of(tx.world, entry)
     if number and number not in details.numbers_seen:
         seen = {**details.numbers_seen, number: tx.now.isoformat()}

@@ -88,7 +88,7 @@ def identify(tx: Transaction, identity: Identity, otherwise: UUID | None = None)
     own = {(key.kind, key.kid, key.digest) for key in known if key.person_id == person_id}
     _add_keys(tx, person_id, [key for key in joining if key not in taken], joins=True)
     _add_keys(tx, person_id, [key for key in evidence if key not in own], joins=False)
-    spellings.remember(tx, [(person_id, identity)])
+    spellings.know_births(tx, {person_id: identity})
     tx.session.flush()
     return person_id
 

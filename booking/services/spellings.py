@@ -5,15 +5,19 @@ Only asked once a correction is about to keep a place: by staff, with the docume
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from booking.domain import correction as rules
 from booking.domain.correction import Correction, Rival
 from booking.domain.demande import Proof
 from booking.domain.errors import Unavailable
 from booking.domain.identity import Identity, birth_values
+from booking.ports import World
 from booking.services import persons
 from booking.services.transaction import Transaction
 from booking.store import convocation as convocations
@@ -44,19 +48,28 @@ def _at_stake(tx: Transaction, main: Demande) -> bool:
 
 def _rivals(tx: Transaction, entry: Demande, document: Identity) -> list[Rival]:
     since_at = _there_since(tx, entry)
-    digests = [key for value in birth_values(document) for key in tx.world.keys.digests(BIRTH, value)]
-    found: list[Rival] = []
-    seen: dict[UUID, Identity] = {}
-    for other in rows.with_birth(tx.session, entry, since_at, digests):
-        try:
-            identity, admitted = persons.identities_of(tx.world, other)
-        except Unavailable:  # erased, or its key is gone: nobody can be received for it either
-            continue
-        if other.person_id is not None:
-            seen[other.person_id] = identity
-        if rules.waited_together(since_at, other.admitted_at, other.ended_at):
-            found.append(Rival(admitted, identity, other.proof is Proof.DOCUMENT))
-    remember(tx, seen.items())
+    found = of_one_birth(tx.world, tx.session, entry, document, since_at)
+    remember(tx, found)
+    return [
+        Rival(admitted, in_force, other.proof is Proof.DOCUMENT)
+        for other, in_force, admitted in found
+        if rules.waited_together(since_at, other.admitted_at, other.ended_at)
+    ]
+
+
+Opened = tuple[Demande, Identity, Identity]
+"""An entry, its identity in force and that at admission."""
+
+
+def of_one_birth(
+    world: World, session: Session, entry: Demande, document: Identity, since_at: datetime
+) -> list[Opened]:
+    """Other people's entries that had a chance since ``since_at`` and that the birth date of ``document`` may open."""
+    digests = [key for value in birth_values(document) for key in world.keys.digests(BIRTH, value)]
+    found: list[Opened] = []
+    for other in rows.with_birth(session, entry, since_at, digests):
+        with suppress(Unavailable):  # erased, or its key is gone: nobody can be received for it either
+            found.append((other, *persons.identities_of(world, other)))
     return found
 
 
@@ -71,12 +84,16 @@ def _there_since(tx: Transaction, entry: Demande) -> datetime:
     return since_at
 
 
-def remember(tx: Transaction, people: Iterable[tuple[UUID, Identity]]) -> None:
-    """Give these people the key of what their birth date proves, under every pepper that counts, where it is missing.
+def remember(tx: Transaction, entries: Iterable[Opened]) -> None:
+    """Give the people of these entries the key of what their birth date proves, where it is missing.
 
     Those admitted before the key existed, or under an older pepper, get it when they are first looked at.
     """
-    identities = dict(people)
+    know_births(tx, {other.person_id: in_force for other, in_force, _ in entries if other.person_id is not None})
+
+
+def know_births(tx: Transaction, identities: Mapping[UUID, Identity]) -> None:
+    """The key of what a birth date proves, under every pepper that counts, for each of these people who lacks it."""
     known = rows.birth_keys(tx.session, identities)
     for person_id, identity in identities.items():
         for kid, digest in tx.world.keys.digests(BIRTH, identity.birth.evidence.encode()):

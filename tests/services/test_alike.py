@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from booking.domain.demande import DemandeState
 from booking.domain.errors import InvalidInput
@@ -18,10 +18,11 @@ from booking.services.filing import Receipt
 from booking.services.guichet import Hall
 from booking.services.transaction import transaction
 from booking.store.convocation import Convocation
-from booking.store.demande import Demande
+from booking.store.demande import Demande, PersonKey
 from booking.store.guichet import UrgentCase
 from booking.store.journal import JournalRow
 from booking.store.slots import Slot
+from booking.store.spellings import BIRTH
 from tests.support import filings
 from tests.support.filings import FAMILY, NOBODY, TERRITORY, agent, by_staff, row
 
@@ -229,3 +230,17 @@ def test_the_journal_says_what_happened_and_holds_no_number(world: World) -> Non
         noted = session.scalars(select(JournalRow).where(JournalRow.verb == "arrived")).one()
     assert noted.details["mismatch"] == "other_entry"
     assert N not in str(noted.details)
+
+
+def test_people_known_before_the_key_of_births_are_remembered_at_the_first_arrival(world: World) -> None:
+    """R-76, R-75: an upgraded installation opens each of them once, not at every visit."""
+    older, younger, stranger = drawn(world, ALI, ALI, filings.OTHER)
+    with transaction(world) as tx:
+        before = {key.person_id for key in tx.session.scalars(select(PersonKey).where(PersonKey.kind == BIRTH))}
+        tx.session.execute(delete(PersonKey).where(PersonKey.kind == BIRTH))
+    on_the_day(world, younger)
+    assert not comes(world, younger)
+    with world.reading() as session:
+        known = {key.person_id for key in session.scalars(select(PersonKey).where(PersonKey.kind == BIRTH))}
+    assert known == before - {row(world, younger.demande_id).person_id}
+    assert {row(world, one.demande_id).person_id for one in (older, stranger)} <= known
