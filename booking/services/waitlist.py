@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from booking.domain import waitlist as rules
+from booking.domain.demande import LIVE_STATES
 from booking.domain.waitlist import Estimate, PlaceInterval
 from booking.ports import World
 from booking.recent import Kind
@@ -63,10 +64,11 @@ def outlook(world: World, session: Session, territory: str, family: str, cohort:
 
 
 def listed_in(world: World, session: Session, entry: Demande) -> UnderWay | None:
-    """The draw under way whose list has this entry, as its page may say it: an attached one as if it were alone."""
+    """The draw under way whose list has this entry, as its page may say it: an attached one as if it were alone. None
+    once its demande is over: whoever withdrew is drawn no more."""
     under_way = _figures(world, session, entry.territory, entry.family).under_way
     line = batches.line_of(session, under_way.batch_id, entry.id) if under_way else None
-    return under_way if line is not None and line.announced else None
+    return under_way if line is not None and line.announced and entry.state in LIVE_STATES else None
 
 
 def _figures(world: World, session: Session, territory: str, family: str) -> _Figures:

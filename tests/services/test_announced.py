@@ -236,3 +236,12 @@ def test_who_speaks_for_nobody_reads_of_the_draw_as_a_lone_entry_does(world: Wor
     committed(world)
     assert code(world, guess) == "P"
     assert listed(world, guess) == 1
+
+
+def test_whoever_withdraws_after_the_freeze_reads_of_no_draw(world: World) -> None:
+    """R-154"""
+    gone = by_staff(world)
+    committed(world)
+    assert listed(world, gone) == 1
+    demande.withdraw(world, gone.demande_id)
+    assert listed(world, gone) is None

@@ -136,6 +136,9 @@ def test_a_commitment_is_voided_from_its_page_in_time_only(world: World, app: Fl
     assert press(supervisor, act, {"motif": "", "code": code(world, member)}, here).status_code == 422
     assert press(supervisor, act, {"motif": "wrong_places", "code": code(world, member)}, here).status_code == 303
     assert state(world, committed) is BatchState.VOIDED
+    after = supervisor.get(here).text
+    assert after.count("n’aura pas lieu") == 3
+    assert "prévu le" not in after
     page = app.test_client().get(PUBLIC).text
     assert "annulé avant que la valeur au hasard existe" in page
     assert "les places n’étaient pas les bonnes" in page

@@ -128,7 +128,7 @@ def change_times(link: str) -> Response:
         return make_response(_times(case, answers, wrong), InvalidInput.status)
     wanted = availability.read(answers, case.territory, case.family.code, sites)
     verbs.amend(access.world(), case.status.demande_id, wanted)
-    return _done(case, _("Vos moments sont changés. Ils comptent à partir du prochain tirage."))
+    return _done(case, _("Vos moments sont enregistrés. Ils comptent à partir du prochain tirage."))
 
 
 def _times(case: Case, answers: Answers, errors: dict[str, str]) -> str:
