@@ -29,7 +29,7 @@ from booking.store.slots import Slot
 
 BUNDLE_KEY = "log_head"
 SEALED = ("batch", "full_bundle_sealed")
-UNREADABLE = (Unavailable, ValueError, KeyError, TypeError, AttributeError)
+UNREADABLE = (Unavailable, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What reading a commitment or a file raises once somebody has put something else in its place."""
 
 

@@ -65,6 +65,7 @@ def test_honest_draws_are_as_promised(drawn: World) -> None:
         ("UPDATE batch SET commitment = (SELECT commitment FROM batch WHERE number = 2) WHERE number = 1", "another"),
         ("UPDATE batch SET full_bundle_sealed = :bytes WHERE number = 1", "cannot be read"),
         ("UPDATE batch SET commitment = :empty WHERE number = 2", "cannot be read"),
+        ("UPDATE batch SET commitment = :nested WHERE number = 2", "cannot be read"),
         ("UPDATE batch SET number = 9 WHERE number = 1", "its commitment is missing"),
         ("UPDATE batch SET public_bundle = NULL, full_bundle_sealed = NULL WHERE number = 1", "is missing"),
         ("UPDATE batch SET full_bundle_sealed = NULL WHERE number = 2", "is missing"),
@@ -80,7 +81,7 @@ def test_what_was_written_afterwards_is_found(drawn: World, fraud: str, seen: st
     """R-128"""
     with drawn.sessions() as session:
         kept = session.scalars(select(Batch.public_bundle).where(Batch.number == 2)).one()
-        given = {"bytes": kept, "empty": b"{}"}
+        given = {"bytes": kept, "empty": b"{}", "nested": b"[" * 100_000}
         session.execute(text(fraud), {name: value for name, value in given.items() if f":{name}" in fraud})
     assert any(seen in fault for fault in bundles.faults(drawn))
 
