@@ -330,15 +330,21 @@ def end(tx: Transaction, demande: Demande, state: DemandeState, actor: Actor | s
 
 
 def _promote(tx: Transaction, gone: Demande, before: DemandeState, left: Sequence[Demande]) -> None:
-    heir = left[0]
-    for entry in left:
-        entry.attached_to_id = heir.id if entry is not heir else None
+    heir = succeed(tx, gone, left)
     holding = convocations.live_of(tx.session, gone.id, lock=True)
     if holding is not None:
         holding.demande_id = heir.id
         _inherit(tx, heir, before)
+
+
+def succeed(tx: Transaction, gone: Demande, left: Sequence[Demande]) -> Demande:
+    """The first of ``left`` stands for the person after ``gone``, with its leaf and cohort, the others behind it."""
+    heir = left[0]
+    for entry in left:
+        entry.attached_to_id = heir.id if entry is not heir else None
     index(tx, heir)
     tx.note(SYSTEM, "entry_promoted", f"demande:{heir.id}", heir.territory, after=f"demande:{gone.id}")
+    return heir
 
 
 def _inherit(tx: Transaction, heir: Demande, state: DemandeState) -> None:

@@ -129,18 +129,14 @@ def _heir(hands: _Hands, leaf: bytes, gone: Demande) -> Demande | None:
 
 
 def _hand_over(tx: Transaction, gone: Demande) -> None:
-    """The oldest entry behind ``gone`` that may speak stands for the person now, with its own leaf and cohort."""
+    """The oldest entry behind ``gone`` that may speak stands for the person now: before others, one with a document."""
     behind = demandes.attached_entries(tx.session, gone.id)
-    may_speak = [entry for entry in behind if entry.revoked_at is None]
-    if not may_speak:
+    left = sorted(behind, key=lambda entry: (entry.revoked_at is not None, entry.proof is not Proof.DOCUMENT))
+    if not left or left[0].revoked_at is not None:
         return
-    heir = max(may_speak, key=lambda entry: entry.proof is Proof.DOCUMENT)  # the first of them: the oldest
-    gone.attached_to_id = heir.id
+    gone.attached_to_id = left[0].id
     tx.session.flush()  # the place of the one live entry must be free before another takes it
-    for entry in behind:
-        entry.attached_to_id = heir.id if entry is not heir else None
-    persons.index(tx, heir)
-    tx.note(SYSTEM, "entry_promoted", f"demande:{heir.id}", heir.territory, after=f"demande:{gone.id}")
+    persons.succeed(tx, gone, left)
     tx.session.flush()
 
 
