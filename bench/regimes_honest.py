@@ -90,10 +90,14 @@ def corrections(seeds: Sequence[int]) -> list[Row]:
     for label, belongs in GROUPS.items():
         for rule_set in (BEFORE, COUNTRY, NOW, NO_TOWN):
             found = [_lost([case for case in cases if belongs(case)], rule_set) for cases in lives]
-            lost, low, high = interval(found)
-            bounds = {"low": round(max(0.0, low), 1), "high": round(high, 1)}
-            rows.append({"people": label, "rule": rule_set.name, "lost_per_1000": round(lost, 1), **bounds})
+            rows.append({"people": label, "rule": rule_set.name, **_bounded("lost_per_1000", found, 1)})
     return rows
+
+
+def _bounded(name: str, shares: Sequence[float], digits: int) -> dict[str, float]:
+    """The mean over seeds under its name, and its interval."""
+    mean, low, high = interval(shares)
+    return {name: round(mean, digits), "low": round(max(0.0, low), digits), "high": round(high, digits)}
 
 
 def _lost(cases: Sequence[Case], rule_set: RuleSet) -> float:
@@ -184,9 +188,7 @@ def one_document(seeds: Sequence[int]) -> list[Row]:
                 group = [gone for one, gone in zip(people, lost, strict=True) if belongs(one)]
                 found[label].append(1000 * sum(group) / len(group))
         for label, shares in found.items():
-            mean, low, high = interval(shares)
-            bounds = {"low": round(max(0.0, low), 1), "high": round(high, 1)}
-            rows.append({"waiting": waiting, "people": label, "lost_per_1000": round(mean, 1), **bounds})
+            rows.append({"waiting": waiting, "people": label, **_bounded("lost_per_1000", shares, 1)})
     return rows
 
 
@@ -276,9 +278,7 @@ def one_of_alike(seeds: Sequence[int]) -> list[Row]:
                 group = [one.turned_away for one in people if belongs(one)]
                 found[label].append(1000 * sum(group) / len(group))
         for label, shares in found.items():
-            mean, low, high = interval(shares)
-            bounds = {"low": round(max(0.0, low), 2), "high": round(high, 2)}
-            rows.append({"waiting": waiting, "people": label, "turned_away_per_1000": round(mean, 2), **bounds})
+            rows.append({"waiting": waiting, "people": label, **_bounded("turned_away_per_1000", shares, 2)})
     return rows
 
 
